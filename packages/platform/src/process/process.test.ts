@@ -1,0 +1,90 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { afterEach, expect, test } from "vitest";
+import { isReadyMessage } from "./index.ts";
+
+const MODULE = JSON.stringify(new URL("./index.ts", import.meta.url).href);
+const started: ChildProcess[] = [];
+
+afterEach(() => {
+  for (const child of started.splice(0)) child.kill("SIGKILL");
+});
+
+function run(body: string, options: { ipc: boolean }): { child: ChildProcess; stdout: () => string } {
+  const code = `import { onShutdown, reportReady } from ${MODULE}; const keepAlive = setInterval(() => {}, 1000); ${body}`;
+  const child = spawn(process.execPath, ["--input-type=module", "-e", code], {
+    stdio: ["ignore", "pipe", "inherit", ...(options.ipc ? (["ipc"] as const) : [])],
+  });
+  started.push(child);
+  let stdout = "";
+  child.stdout?.on("data", (chunk: Buffer) => (stdout += chunk.toString()));
+  return { child, stdout: () => stdout };
+}
+
+async function exitCode(child: ChildProcess): Promise<unknown> {
+  const [code]: unknown[] = await once(child, "close");
+  return code;
+}
+
+test("readiness goes to the launcher over the channel", async () => {
+  const { child } = run(`reportReady({ url: "http://127.0.0.1:1", notes: ["bubblewrap on"] });`, { ipc: true });
+  const [message]: unknown[] = await once(child, "message");
+  expect(message).toEqual({ type: "ready", url: "http://127.0.0.1:1", notes: ["bubblewrap on"] });
+  expect(isReadyMessage(message)).toBe(true);
+});
+
+test("without a channel readiness is one line of JSON on standard output", async () => {
+  const { child, stdout } = run(`onShutdown(() => {}); reportReady({ url: "http://127.0.0.1:1" }); process.kill(process.pid, "SIGTERM");`, {
+    ipc: false,
+  });
+  expect(await exitCode(child)).toBe(0);
+  expect(stdout()).toBe('{"type":"ready","url":"http://127.0.0.1:1"}\n');
+});
+
+test.each(["SIGTERM", "SIGINT"] as const)("%s runs the handlers in reverse order, then exits with 0", async (signal) => {
+  const body = `
+    onShutdown((reason) => console.log("first", reason));
+    onShutdown(async (reason) => { await new Promise(setImmediate); console.log("second", reason); });
+    reportReady({ url: "x" });`;
+  const { child, stdout } = run(body, { ipc: true });
+  await once(child, "message");
+  child.kill(signal);
+  expect(await exitCode(child)).toBe(0);
+  expect(stdout()).toBe(`second ${signal}\nfirst ${signal}\n`);
+});
+
+test("a process stops when its launcher is gone", async () => {
+  const { child, stdout } = run(`onShutdown((reason) => console.log(reason)); reportReady({ url: "x" });`, { ipc: true });
+  await once(child, "message");
+  const outputEnd = child.stdout === null ? undefined : once(child.stdout, "end");
+  const exit = once(child, "exit");
+  child.disconnect();
+  expect(await exit).toEqual([0, null]);
+  await outputEnd;
+  expect(stdout()).toBe("launcher gone\n");
+});
+
+test("a handler that fails keeps no other from running and makes the exit code 1", async () => {
+  const body = `
+    onShutdown(() => console.log("closed"));
+    onShutdown(() => { throw new Error("expected by this test"); });
+    reportReady({ url: "x" });`;
+  const { child, stdout } = run(body, { ipc: true });
+  await once(child, "message");
+  child.kill("SIGTERM");
+  expect(await exitCode(child)).toBe(1);
+  expect(stdout()).toBe("closed\n");
+});
+
+test("a handler that never ends is cut off after the timeout with exit code 1", async () => {
+  const { child } = run(`onShutdown(() => new Promise(() => {}), { timeoutMs: 50 }); reportReady({ url: "x" });`, { ipc: true });
+  await once(child, "message");
+  child.kill("SIGTERM");
+  expect(await exitCode(child)).toBe(1);
+});
+
+test("only a ready message with an address counts as ready", () => {
+  for (const message of [null, "ready", {}, { type: "ready" }, { type: "ready", url: 1 }, { type: "log", url: "x" }]) {
+    expect(isReadyMessage(message)).toBe(false);
+  }
+});
