@@ -1,0 +1,134 @@
+import type { Endpoint, ReceivedOf, SentBodyOf, SentParamsOf, SentQueryOf } from "./endpoint.ts";
+import { whsEndpoints } from "./endpoints/index.ts";
+import type { ErrorBody, ErrorCode } from "./errors.ts";
+import { readServerSentEvents } from "./sse.ts";
+
+/** An answer of the API that is not 2xx. */
+export class ApiError extends Error {
+  readonly status: number;
+  readonly code: ErrorCode | "UNREACHABLE";
+  readonly details: Record<string, unknown>;
+  readonly retryable: boolean;
+  readonly traceId: string | null;
+  constructor(status: number, code: ErrorCode | "UNREACHABLE", message: string, rest: { details?: Record<string, unknown>; retryable?: boolean; traceId?: string | null; cause?: unknown } = {}) {
+    super(message, { cause: rest.cause });
+    this.name = "ApiError";
+    this.status = status;
+    this.code = code;
+    this.details = rest.details ?? {};
+    this.retryable = rest.retryable ?? false;
+    this.traceId = rest.traceId ?? null;
+  }
+}
+
+export interface ClientOptions {
+  /** Such as `http://127.0.0.1:8787`. */
+  baseUrl: string;
+  /** API token or JWT; a function is asked before every request. */
+  token?: string | (() => string | Promise<string>);
+  fetch?: typeof fetch;
+}
+
+type Present<T> = T extends Record<string, never> | undefined ? unknown : T;
+type Optional<T> = Partial<T> extends T ? { [K in keyof T]?: T[K] } : T;
+
+/** What a call takes: path and query parameters by name, and the body's fields under `body`. */
+export type CallInput<E extends Endpoint> = Present<SentParamsOf<E>> &
+  Optional<Present<SentQueryOf<E>>> &
+  (SentBodyOf<E> extends undefined ? unknown : { body: SentBodyOf<E> }) & {
+    idempotencyKey?: string;
+    traceId?: string;
+    signal?: AbortSignal;
+    /** For endpoints that take bytes. */
+    bytes?: { contentType: string; data: ReadableStream<Uint8Array> | Uint8Array<ArrayBuffer>; digest?: string };
+  };
+
+export interface StreamedEvent {
+  event: string;
+  id: string | null;
+  data: unknown;
+}
+
+/** A client of WHS whose calls are derived from the endpoint values. */
+export class WhsClient {
+  readonly endpoints = whsEndpoints;
+  readonly #options: ClientOptions;
+  constructor(options: ClientOptions) {
+    this.#options = { ...options, baseUrl: options.baseUrl.replace(/\/+$/, "") };
+  }
+
+  /** @throws ApiError for every answer that is not 2xx, and when the service cannot be reached. */
+  async call<E extends Endpoint>(endpoint: E, input: CallInput<E>): Promise<ReceivedOf<E>> {
+    const response = await this.#send(endpoint, input);
+    if (response.status === 204) return undefined as ReceivedOf<E>;
+    return (await response.json()) as ReceivedOf<E>;
+  }
+
+  /** Calls an endpoint that answers with server-sent events. */
+  async *stream<E extends Endpoint>(endpoint: E, input: CallInput<E>): AsyncGenerator<StreamedEvent> {
+    const response = await this.#send(endpoint, input);
+    if (response.body === null) return;
+    for await (const { event, id, data } of readServerSentEvents(response.body)) yield { event, id, data: JSON.parse(data) as unknown };
+  }
+
+  async #send<E extends Endpoint>(endpoint: E, input: CallInput<E>): Promise<Response> {
+    const { token, fetch: send = fetch } = this.#options;
+    const { url, rest } = placeParameters(endpoint, input as Record<string, unknown>);
+    const headers = new Headers({ accept: "application/json, text/event-stream" });
+    const bearer = typeof token === "function" ? await token() : token;
+    if (bearer !== undefined) headers.set("authorization", `Bearer ${bearer}`);
+    if (typeof rest["idempotencyKey"] === "string") headers.set("idempotency-key", rest["idempotencyKey"]);
+    if (typeof rest["traceId"] === "string") headers.set("x-trace-id", rest["traceId"]);
+    const init: RequestInit & { duplex?: "half" } = { method: endpoint.method, headers };
+    if (input.signal) init.signal = input.signal;
+    if (input.bytes) {
+      headers.set("content-type", input.bytes.contentType);
+      if (input.bytes.digest !== undefined) headers.set("content-digest", input.bytes.digest);
+      init.body = input.bytes.data;
+      init.duplex = "half";
+    } else if (endpoint.body) {
+      headers.set("content-type", "application/json");
+      init.body = JSON.stringify(rest["body"] ?? {});
+    }
+    let response: Response;
+    try {
+      response = await send(this.#options.baseUrl + url, init);
+    } catch (cause) {
+      if (input.signal?.aborted) throw cause;
+      throw new ApiError(0, "UNREACHABLE", `Cannot reach ${this.#options.baseUrl}`, { retryable: true, cause });
+    }
+    if (!response.ok) throw await readError(response);
+    return response;
+  }
+}
+
+function placeParameters(endpoint: Endpoint, input: Record<string, unknown>): { url: string; rest: Record<string, unknown> } {
+  const rest = { ...input };
+  const path = endpoint.path.replace(/\{(\w+)\}/g, (_, name: string) => {
+    const value = rest[name];
+    delete rest[name];
+    return encodeURIComponent(String(value));
+  });
+  const query = new URLSearchParams();
+  for (const name of Object.keys(endpoint.query?.shape ?? {})) {
+    const value = rest[name];
+    if (value !== undefined) query.set(name, String(value));
+    delete rest[name];
+  }
+  const search = query.toString();
+  return { url: search === "" ? path : `${path}?${search}`, rest };
+}
+
+async function readError(response: Response): Promise<ApiError> {
+  const text = await response.text();
+  const traceId = response.headers.get("x-trace-id");
+  let body: Partial<ErrorBody>;
+  try {
+    body = JSON.parse(text) as Partial<ErrorBody>;
+  } catch (cause) {
+    return new ApiError(response.status, "INTERNAL", `The answer is not of this API (HTTP ${response.status})`, { traceId, cause });
+  }
+  const error = body.error;
+  if (error === undefined) return new ApiError(response.status, "INTERNAL", `The answer is not of this API (HTTP ${response.status})`, { traceId });
+  return new ApiError(response.status, error.code, error.message, { details: error.details, retryable: error.retryable, traceId: body.traceId ?? traceId });
+}

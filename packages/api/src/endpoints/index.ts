@@ -1,0 +1,15 @@
+import * as account from "./account.ts";
+import * as agents from "./agents.ts";
+import * as deployments from "./deployments.ts";
+import * as invocations from "./invocations.ts";
+import * as telemetry from "./telemetry.ts";
+import * as usage from "./usage.ts";
+
+/** Every endpoint of WHS, by export name. */
+export const whsEndpoints = { ...account, ...agents, ...deployments, ...invocations, ...telemetry, ...usage };
+
+export const whsApiInfo = {
+  title: "WebHost Systems",
+  version: "1.0",
+  description: "Hosting for AI agents: deploy, invoke, meter and roll back, on Cloudflare Workers and AWS Bedrock AgentCore behind one API.",
+};

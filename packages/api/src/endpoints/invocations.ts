@@ -1,0 +1,31 @@
+import { z } from "zod";
+import { endpoint } from "../endpoint.ts";
+import { idSchema } from "../schemas/base.ts";
+import { invokeEvents, invokeLimits, invokeRequestSchema, invokeResponseSchema } from "../schemas/invoke.ts";
+
+const agentParams = z.strictObject({ agentId: idSchema });
+
+export const invokeAgent = endpoint({
+  name: "invoke.create",
+  method: "POST",
+  path: "/v1/invoke/{agentId}",
+  summary: "Invoke an agent and wait for its answer",
+  access: { kind: "user", scope: "invoke" },
+  params: agentParams,
+  body: { kind: "json", schema: invokeRequestSchema, maxBytes: invokeLimits.bodyBytes },
+  answer: { kind: "json", status: 200, schema: invokeResponseSchema },
+  errors: ["NOT_FOUND", "CONFLICT", "RATE_LIMITED", "LIMIT_EXCEEDED", "RUNTIME_ERROR", "UNAVAILABLE"],
+  idempotent: true,
+});
+
+export const invokeAgentStream = endpoint({
+  name: "invoke.stream",
+  method: "POST",
+  path: "/v1/invoke/{agentId}/stream",
+  summary: "Invoke an agent and receive its answer as server-sent events",
+  access: { kind: "user", scope: "invoke" },
+  params: agentParams,
+  body: { kind: "json", schema: invokeRequestSchema, maxBytes: invokeLimits.bodyBytes },
+  answer: { kind: "events", status: 200, events: invokeEvents },
+  errors: ["NOT_FOUND", "CONFLICT", "RATE_LIMITED", "LIMIT_EXCEEDED", "RUNTIME_ERROR", "UNAVAILABLE"],
+});

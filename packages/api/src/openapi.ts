@@ -1,0 +1,101 @@
+import { z } from "zod";
+import type { Answer, Endpoint } from "./endpoint.ts";
+import { errorStatus, type ErrorCode } from "./errors.ts";
+
+type Json = Record<string, unknown>;
+
+/** Codes that any endpoint may answer with, beyond its own. */
+const everywhere: readonly ErrorCode[] = ["INVALID_REQUEST", "INTERNAL", "UNAVAILABLE"];
+
+/** OpenAPI 3.1 description of the endpoints, a plain JSON value in a stable order. */
+export function openApiDocument(endpoints: Record<string, Endpoint>, info: { title: string; version: string; description: string }): Json {
+  const paths: Record<string, Json> = {};
+  for (const endpoint of Object.values(endpoints)) {
+    paths[endpoint.path] = { ...paths[endpoint.path], [endpoint.method.toLowerCase()]: operation(endpoint) };
+  }
+  return {
+    openapi: "3.1.0",
+    info,
+    paths: Object.fromEntries(Object.entries(paths).sort(([a], [b]) => (a < b ? -1 : 1))),
+    components: {
+      securitySchemes: { bearer: { type: "http", scheme: "bearer", description: "A JWT of the configured OIDC issuer, or an API token `whs_…`" } },
+      schemas: { Error: errorSchema() },
+    },
+  };
+}
+
+function operation(endpoint: Endpoint): Json {
+  return {
+    operationId: endpoint.name,
+    tags: [endpoint.name.split(".")[0]],
+    summary: endpoint.summary,
+    ...(endpoint.description === undefined ? {} : { description: endpoint.description }),
+    ...(endpoint.access.kind === "user" ? { security: [{ bearer: [] }] } : {}),
+    ...(endpoint.access.kind === "user" && endpoint.access.scope !== null ? { "x-scope": endpoint.access.scope } : {}),
+    parameters: [...parameters(endpoint, "path", endpoint.params), ...parameters(endpoint, "query", endpoint.query), ...headerParameters(endpoint)],
+    ...(endpoint.body ? { requestBody: requestBody(endpoint.body) } : {}),
+    responses: { [endpoint.answer.status]: response(endpoint), ...errorResponses(endpoint) },
+  };
+}
+
+function parameters(_endpoint: Endpoint, place: "path" | "query", schema: z.ZodObject | undefined): Json[] {
+  if (!schema) return [];
+  const json = toJson(schema, "input") as { properties: Record<string, Json>; required?: string[] };
+  return Object.entries(json.properties).map(([name, property]) => {
+    const { description, ...rest } = property;
+    return { name, in: place, required: place === "path" || (json.required ?? []).includes(name), ...(description === undefined ? {} : { description }), schema: rest };
+  });
+}
+
+function headerParameters(endpoint: Endpoint): Json[] {
+  const names: [string, boolean][] = endpoint.access.kind === "signature" ? endpoint.access.headers.map((name, index) => [name, index < 2]) : [];
+  if (endpoint.idempotent) names.push(["Idempotency-Key", false]);
+  return names.map(([name, required]) => ({ name, in: "header", required, schema: { type: "string" } }));
+}
+
+function requestBody(body: NonNullable<Endpoint["body"]>): Json {
+  if (body.kind === "json") return { required: true, content: { "application/json": { schema: toJson(body.schema, "input") } } };
+  const schema = body.kind === "raw" ? toJson(body.schema, "input") : { type: "string", format: "binary" };
+  return { required: true, content: Object.fromEntries(body.contentTypes.map((type) => [type, { schema }])) };
+}
+
+function response(endpoint: Endpoint): Json {
+  const content = { ...answerContent(endpoint.answer), ...(endpoint.alternative ? answerContent(endpoint.alternative) : {}) };
+  return { description: endpoint.summary, ...(Object.keys(content).length > 0 ? { content } : {}) };
+}
+
+function answerContent(answer: Answer): Json {
+  if (answer.kind === "empty") return {};
+  if (answer.kind === "json") return { "application/json": { schema: toJson(answer.schema.extend({ traceId: z.string() }), "output") } };
+  const events = Object.entries(answer.events).map(([name, schema]) => ({ title: name, ...toJson(schema, "output") }));
+  return { "text/event-stream": { schema: { type: "string" }, "x-events": events } };
+}
+
+function errorResponses(endpoint: Endpoint): Json {
+  const codes = new Set<ErrorCode>([...everywhere, ...endpoint.errors]);
+  if (endpoint.access.kind !== "public") codes.add("UNAUTHENTICATED");
+  if (endpoint.access.kind === "user") codes.add("UNAUTHORIZED");
+  const byStatus = new Map<number, ErrorCode[]>();
+  for (const code of codes) byStatus.set(errorStatus[code], [...(byStatus.get(errorStatus[code]) ?? []), code]);
+  return Object.fromEntries(
+    [...byStatus].map(([status, names]) => [status, { description: names.join(", "), content: { "application/json": { schema: { $ref: "#/components/schemas/Error" } } } }]),
+  );
+}
+
+function errorSchema(): Json {
+  const body = z.object({
+    error: z.object({
+      code: z.enum(Object.keys(errorStatus) as [ErrorCode, ...ErrorCode[]]),
+      message: z.string(),
+      details: z.record(z.string(), z.unknown()),
+      retryable: z.boolean(),
+    }),
+    traceId: z.string(),
+  });
+  return toJson(body, "output");
+}
+
+function toJson(schema: z.ZodType, io: "input" | "output"): Json {
+  const { $schema: _, ...json } = z.toJSONSchema(schema, { io, target: "draft-2020-12", unrepresentable: "any" });
+  return json;
+}
