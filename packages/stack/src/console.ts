@@ -1,0 +1,44 @@
+/** What a person sees of the stack. */
+import type { Stack } from "./stack.ts";
+
+/** A table of what runs where, what each process has to say, and the first thing to do. */
+export function startedMessage(stack: Stack, seconds: number): string {
+  const processes = Object.values(stack.processes);
+  const rows = processes.map((running) => [running.title, withoutPassword(running.readiness?.url ?? "")] as const);
+  const widest = Math.max(...rows.map(([title]) => title.length));
+  const table = rows.map(([title, url]) => `  ${title.padEnd(widest)}  ${url}`);
+  const notes = processes.flatMap((running) => running.readiness?.notes ?? []).map((note) => `  ${note}`);
+  return [
+    `Ready in ${seconds.toFixed(1)} s.`,
+    "",
+    ...table,
+    ...(notes.length > 0 ? ["", ...notes] : []),
+    "",
+    `  Data and logs in ${stack.dataDir}. Ctrl-C stops everything.`,
+    "",
+    ...firstStep(stack),
+  ].join("\n");
+}
+
+function firstStep({ endpoints }: Stack): string[] {
+  const lines: string[] = [];
+  if (endpoints.web !== undefined) lines.push(`Open ${endpoints.web}`, "");
+  if (endpoints.whs === undefined) return lines;
+  return [
+    ...lines,
+    "First agent:",
+    "",
+    "  npx whs login",
+    "  npx whs init my-agent && cd my-agent",
+    "  npx whs deploy --wait",
+    '  npx whs invoke my-agent "Hello"',
+    "",
+  ];
+}
+
+function withoutPassword(address: string): string {
+  if (!URL.canParse(address)) return address;
+  const url = new URL(address);
+  url.password = "";
+  return url.href.replace(/\/$/, "");
+}

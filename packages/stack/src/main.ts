@@ -1,0 +1,37 @@
+/** What `npm start` and `whs up` run: the whole stack, until Ctrl-C. */
+import { onShutdown } from "@whs/platform/process";
+import { startedMessage } from "./console.ts";
+import { readStackConfig } from "./config.ts";
+import { startStack, type Stack } from "./stack.ts";
+
+/** The stack keeps its own deadlines, which end a moment before this one. */
+const STOP_TIMEOUT_MS = 12_000;
+
+const say = (text: string): void => void process.stdout.write(`${text}\n`);
+
+const startedAt = Date.now();
+const starting = start();
+
+onShutdown(
+  async () => {
+    say("\nStopping …");
+    await (await starting)?.stop();
+    say("Stopped.");
+  },
+  { timeoutMs: STOP_TIMEOUT_MS },
+);
+
+const stack = await starting;
+if (stack === undefined) process.exit(1);
+say(startedMessage(stack, (Date.now() - startedAt) / 1000));
+
+async function start(): Promise<Stack | undefined> {
+  try {
+    const config = readStackConfig();
+    say("Starting …");
+    return await startStack({ ...config, onEvent: ({ type, message }) => (type === "crashed" ? say(message) : undefined) });
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    return undefined;
+  }
+}

@@ -1,0 +1,251 @@
+/** Starts the whole constellation as child processes, keeps it running and stops it. */
+import type { Readiness } from "@whs/platform/process";
+import { existsSync, rmSync } from "node:fs";
+import path from "node:path";
+import { Child, ROOT, type ChildState } from "./child.ts";
+import { inheritedEnvironment } from "./config.ts";
+import { createDirectories } from "./directories.ts";
+import { writeAtomically } from "./files.ts";
+import { lockDirectory } from "./lock.ts";
+import { rotateIfLarge } from "./logs.ts";
+import { choosePorts } from "./ports.ts";
+import { clusterUrl } from "./postgres/cluster.ts";
+import { loadSecrets, type Secrets } from "./secrets.ts";
+import {
+  DEFAULT_PORTS,
+  PROCESSES,
+  sharedEnvironment,
+  type Endpoints,
+  type Ports,
+  type ProcessDeclaration,
+  type ProcessName,
+  type Surroundings,
+} from "./processes.ts";
+
+export interface StackOptions {
+  /** Everything that is kept lies here. One stack at a time. */
+  dataDir: string;
+  /** Default: the documented ones. 0 picks a free one. */
+  ports?: Partial<Ports>;
+  /** Environment of the processes; wins over what the stack would set. Default: this process's. */
+  environment?: NodeJS.ProcessEnv;
+  /** Only these and what they need. Default: all that this installation has. */
+  processes?: readonly ProcessName[];
+  onEvent?: (event: StackEvent) => void;
+}
+
+export interface StackEvent {
+  type: "ready" | "crashed";
+  process: ProcessName;
+  /** For people. */
+  message: string;
+}
+
+export interface RunningProcess {
+  readonly title: string;
+  /** Undefined while it is down. */
+  readonly pid: number | undefined;
+  readonly state: ChildState;
+  /** Address and notes that it reported last. */
+  readonly readiness: Readiness | undefined;
+  readonly logFile: string;
+  /** Stops it, starts it and waits until it is ready. */
+  restart(): Promise<Readiness>;
+}
+
+export interface Stack {
+  endpoints: Endpoints;
+  dataDir: string;
+  secrets: Secrets;
+  processes: Partial<Record<ProcessName, RunningProcess>>;
+  /** Stops all, users before what they use, within ten seconds. */
+  stop(): Promise<void>;
+}
+
+/** Every free port at once, for tests and second stacks on one machine. */
+export const FREE_PORTS: Ports = {
+  PG_PORT: 0,
+  IDENTITY_PORT: 0,
+  WHS_PORT: 0,
+  FLEETPROMPT_PORT: 0,
+  WEB_PORT: 0,
+  AGENTCORE_PORT: 0,
+  METRICS_PORT: 0,
+};
+
+const LOG_CHECK_INTERVAL_MS = 60_000;
+/** All but the database get this long; the database needs its clients gone and takes what is left of ten seconds. */
+const STOP_TIMEOUT_MS = 8_000;
+const DATABASE_STOP_TIMEOUT_MS = 1_800;
+
+interface Member {
+  declaration: ProcessDeclaration;
+  child: Child;
+  logFile: string;
+}
+
+/**
+ * Starts everything and waits until all is ready.
+ * @throws Error when the data directory is in use or a process does not start; nothing is left running then
+ */
+export async function startStack(options: StackOptions): Promise<Stack> {
+  const environment = options.environment ?? inheritedEnvironment();
+  const directories = createDirectories(options.dataDir);
+  const lock = await lockDirectory(directories.data);
+  const members: Member[] = [];
+  const endpointsFile = path.join(directories.data, "endpoints.json");
+  const rotation = setInterval(() => members.forEach(({ logFile }) => rotateIfLarge(logFile)), LOG_CHECK_INTERVAL_MS);
+  rotation.unref();
+  const stop = once(async () => {
+    rmSync(endpointsFile, { force: true });
+    await stopAll(members);
+    clearInterval(rotation);
+    lock.release();
+  });
+  try {
+    rmSync(endpointsFile, { force: true });
+    const ports = await choosePorts({ ...DEFAULT_PORTS, ...options.ports });
+    const secrets = loadSecrets(directories.data, environment);
+    const surroundings: Surroundings = { directories, ports, secrets, ...databaseUrls(environment, ports, secrets) };
+    const recordChildren = (): void => {
+      lock.record(members.flatMap(({ child }) => (child.identity === undefined ? [] : [{ name: child.name, ...child.identity }])));
+    };
+    for (const declaration of select(options.processes, environment)) {
+      const logFile = path.join(directories.logs, `${declaration.name}.log`);
+      rotateIfLarge(logFile);
+      const child = new Child({
+        name: declaration.name,
+        entry: path.join(ROOT, declaration.entry),
+        env: environmentOf(declaration, surroundings, environment),
+        logFile,
+        onChange: recordChildren,
+        onCrash: (message) => options.onEvent?.({ type: "crashed", process: declaration.name, message }),
+        onReady: () => options.onEvent?.({ type: "ready", process: declaration.name, message: `${declaration.title} is ready` }),
+      });
+      members.push({ declaration, child, logFile });
+    }
+    await startAll(members);
+    const endpoints = endpointsOf(members, surroundings);
+    writeAtomically(endpointsFile, `${JSON.stringify(endpoints, null, 2)}\n`);
+    return {
+      endpoints,
+      dataDir: directories.data,
+      secrets,
+      processes: Object.fromEntries(members.map((member) => [member.child.name, handle(member)])),
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** The processes to run: those asked for with all that they need, or all that are installed and not replaced by the environment. */
+function select(names: readonly ProcessName[] | undefined, environment: NodeJS.ProcessEnv): ProcessDeclaration[] {
+  const replaced = new Set<ProcessName>();
+  if (environment.DATABASE_URL) replaced.add("postgres");
+  if (environment.OIDC_ISSUER) replaced.add("identity");
+  const wanted = new Set<ProcessName>();
+  const want = (name: ProcessName): void => {
+    wanted.add(name);
+    declared(name).needs?.forEach(want);
+  };
+  const installed = PROCESSES.filter(({ entry }) => existsSync(path.join(ROOT, entry))).map(({ name }) => name);
+  (names ?? installed).forEach(want);
+  return PROCESSES.filter(({ name }) => wanted.has(name) && !replaced.has(name));
+}
+
+function declared(name: ProcessName): ProcessDeclaration {
+  const declaration = PROCESSES.find((candidate) => candidate.name === name);
+  if (declaration === undefined) throw new Error(`Cannot start ${name}: no such process.`);
+  return declaration;
+}
+
+function databaseUrls(
+  environment: NodeJS.ProcessEnv,
+  ports: Ports,
+  secrets: Secrets,
+): Pick<Surroundings, "databaseUrl" | "fleetpromptDatabaseUrl"> {
+  const cluster = { port: ports.PG_PORT, password: secrets.POSTGRES_PASSWORD };
+  return {
+    databaseUrl: environment.DATABASE_URL || clusterUrl(cluster, "whs"),
+    fleetpromptDatabaseUrl: environment.FLEETPROMPT_DATABASE_URL || environment.DATABASE_URL || clusterUrl(cluster, "fleetprompt"),
+  };
+}
+
+/** What the stack sets, then what the user set, then what the stack has decided (ports that are bound, directories that exist). */
+function environmentOf(declaration: ProcessDeclaration, surroundings: Surroundings, given: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const { secrets, ports, databaseUrl, directories } = surroundings;
+  const givenValues = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== ""));
+  return {
+    ...sharedEnvironment(surroundings),
+    ...declaration.env?.(surroundings),
+    ...Object.fromEntries((declaration.secrets ?? []).map((name) => [name, secrets[name]])),
+    ...givenValues,
+    ...Object.fromEntries((declaration.ports ?? []).map((name) => [name, String(ports[name])])),
+    ...(declaration.needs?.includes("postgres") === true ? { DATABASE_URL: databaseUrl } : {}),
+    WHS_DATA_DIR: directories.data,
+  };
+}
+
+async function startAll(members: readonly Member[]): Promise<void> {
+  const starts = new Map<ProcessName, Promise<unknown>>();
+  let failed = false;
+  for (const { declaration, child } of members) {
+    const before = (declaration.needs ?? []).flatMap((name) => starts.get(name) ?? []);
+    const start = Promise.all(before).then(() => (failed ? undefined : child.start()));
+    start.catch(() => (failed = true));
+    starts.set(declaration.name, start);
+  }
+  await Promise.all(starts.values());
+}
+
+async function stopAll(members: readonly Member[]): Promise<void> {
+  const startedAt = Date.now();
+  const stops = new Map<ProcessName, Promise<void>>();
+  // Users are declared after what they use, so that going backwards finds theirs first.
+  for (const { declaration, child } of members.toReversed()) {
+    const users = members.filter((other) =>
+      [...(other.declaration.needs ?? []), ...(other.declaration.uses ?? [])].includes(declaration.name),
+    );
+    const before = users.flatMap((user) => stops.get(user.declaration.name) ?? []);
+    const stop = Promise.all(before).then(() => {
+      const left = STOP_TIMEOUT_MS - (Date.now() - startedAt);
+      return child.stop(declaration.name === "postgres" ? Math.max(left, DATABASE_STOP_TIMEOUT_MS) : Math.max(left, 0));
+    });
+    stops.set(declaration.name, stop);
+  }
+  await Promise.all(stops.values());
+}
+
+function endpointsOf(members: readonly Member[], { databaseUrl }: Surroundings): Endpoints {
+  const endpoints: Endpoints = { postgres: databaseUrl };
+  for (const { declaration, child } of members) {
+    if (declaration.endpoint !== undefined && child.readiness !== undefined) endpoints[declaration.endpoint] = child.readiness.url;
+    if (child.readiness?.metricsUrl !== undefined) endpoints.metrics = child.readiness.metricsUrl;
+  }
+  return endpoints;
+}
+
+function handle({ declaration, child, logFile }: Member): RunningProcess {
+  return {
+    title: declaration.title,
+    logFile,
+    get pid() {
+      return child.pid;
+    },
+    get state() {
+      return child.state;
+    },
+    get readiness() {
+      return child.readiness;
+    },
+    restart: () => child.restart(),
+  };
+}
+
+/** Calls `action` for the first call only; every caller waits for that one. */
+function once(action: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | undefined;
+  return () => (running ??= action());
+}

@@ -1,0 +1,37 @@
+import { availableParallelism } from "node:os";
+import { defineConfig } from "vitest/config";
+
+/** Database and process tests wait for the operating system, not for the processor; two files at a time is the least. */
+const maxWorkers = Math.max(2, availableParallelism());
+
+const roots = "{apps,packages,examples}/*/{src,test}/**";
+const exclude = ["**/node_modules/**"];
+
+export default defineConfig({
+  test: {
+    pool: "forks",
+    maxWorkers,
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "pure",
+          include: [`${roots}/*.test.{ts,tsx}`, "{bench,scripts}/**/*.test.ts"],
+          exclude: [...exclude, "**/*.pg.test.ts"],
+        },
+      },
+      {
+        extends: true,
+        // One PostgreSQL server for all of these; each file copies its own database from a template.
+        test: {
+          name: "pg",
+          include: [`${roots}/*.pg.test.ts`, "bench/**/*.pg.test.ts"],
+          exclude,
+          globalSetup: "packages/stack/src/testing/global-setup.ts",
+        },
+      },
+    ],
+  },
+});
