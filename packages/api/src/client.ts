@@ -10,7 +10,14 @@ export class ApiError extends Error {
   readonly details: Record<string, unknown>;
   readonly retryable: boolean;
   readonly traceId: string | null;
-  constructor(status: number, code: ErrorCode | "UNREACHABLE", message: string, rest: { details?: Record<string, unknown>; retryable?: boolean; traceId?: string | null; cause?: unknown } = {}) {
+  /** What `Retry-After` says, where it counts seconds. */
+  readonly retryAfterSeconds: number | null;
+  constructor(
+    status: number,
+    code: ErrorCode | "UNREACHABLE",
+    message: string,
+    rest: { details?: Record<string, unknown>; retryable?: boolean; traceId?: string | null; retryAfterSeconds?: number | null; cause?: unknown } = {},
+  ) {
     super(message, { cause: rest.cause });
     this.name = "ApiError";
     this.status = status;
@@ -18,6 +25,7 @@ export class ApiError extends Error {
     this.details = rest.details ?? {};
     this.retryable = rest.retryable ?? false;
     this.traceId = rest.traceId ?? null;
+    this.retryAfterSeconds = rest.retryAfterSeconds ?? null;
   }
 }
 
@@ -59,9 +67,20 @@ export class WhsClient {
 
   /** @throws ApiError for every answer that is not 2xx, and when the service cannot be reached. */
   async call<E extends Endpoint>(endpoint: E, input: CallInput<E>): Promise<ReceivedOf<E>> {
+    return (await this.exchange(endpoint, input)).answer;
+  }
+
+  /** Like `call`, for callers that need the answer's headers too. */
+  async exchange<E extends Endpoint>(endpoint: E, input: CallInput<E>): Promise<{ answer: ReceivedOf<E>; headers: Headers }> {
     const response = await this.#send(endpoint, input);
-    if (response.status === 204) return undefined as ReceivedOf<E>;
-    return (await response.json()) as ReceivedOf<E>;
+    const { headers } = response;
+    if (response.status === 204) return { answer: undefined as ReceivedOf<E>, headers };
+    const text = await response.text();
+    try {
+      return { answer: JSON.parse(text) as ReceivedOf<E>, headers };
+    } catch (cause) {
+      throw notOfThisApi(response, cause);
+    }
   }
 
   /** Calls an endpoint that answers with server-sent events. */
@@ -121,14 +140,24 @@ function placeParameters(endpoint: Endpoint, input: Record<string, unknown>): { 
 
 async function readError(response: Response): Promise<ApiError> {
   const text = await response.text();
-  const traceId = response.headers.get("x-trace-id");
   let body: Partial<ErrorBody>;
   try {
     body = JSON.parse(text) as Partial<ErrorBody>;
   } catch (cause) {
-    return new ApiError(response.status, "INTERNAL", `The answer is not of this API (HTTP ${response.status})`, { traceId, cause });
+    return notOfThisApi(response, cause);
   }
-  const error = body.error;
-  if (error === undefined) return new ApiError(response.status, "INTERNAL", `The answer is not of this API (HTTP ${response.status})`, { traceId });
-  return new ApiError(response.status, error.code, error.message, { details: error.details, retryable: error.retryable, traceId: body.traceId ?? traceId });
+  const { error } = body;
+  if (error === undefined) return notOfThisApi(response);
+  const retryAfter = Number.parseInt(response.headers.get("retry-after") ?? "", 10);
+  return new ApiError(response.status, error.code, error.message, {
+    details: error.details,
+    retryable: error.retryable,
+    traceId: body.traceId ?? response.headers.get("x-trace-id"),
+    retryAfterSeconds: Number.isNaN(retryAfter) ? null : retryAfter,
+  });
+}
+
+/** Some other server, or a proxy, answered. */
+function notOfThisApi(response: Response, cause?: unknown): ApiError {
+  return new ApiError(response.status, "INTERNAL", `The answer is not of this API (HTTP ${response.status})`, { traceId: response.headers.get("x-trace-id"), cause });
 }

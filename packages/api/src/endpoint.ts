@@ -52,7 +52,8 @@ type Sent<S> = S extends z.ZodType ? z.input<S> : Record<string, never>;
 export type ParamsOf<E extends Endpoint> = Parsed<E["params"]>;
 export type QueryOf<E extends Endpoint> = Parsed<E["query"]>;
 export type BodyOf<E extends Endpoint> = E["body"] extends { kind: "json"; schema: infer S } ? Parsed<S> : undefined;
-export type AnswerOf<E extends Endpoint> = E["answer"] extends { kind: "json"; schema: infer S } ? Sent<S> : undefined;
+/** What a handler answers with; nothing where the answer has no JSON body. */
+export type AnswerOf<E extends Endpoint> = E["answer"] extends { kind: "json"; schema: infer S } ? Sent<S> : void;
 
 /** What a client gets: the declared answer and the trace id that every JSON answer bears. */
 export type ReceivedOf<E extends Endpoint> = E["answer"] extends { kind: "json"; schema: infer S } ? Parsed<S> & { traceId: string } : undefined;

@@ -20,6 +20,8 @@ export interface RuntimeProvider {
   deactivate(ref: DeploymentRef): Promise<void>;
   /** Replaces all secrets of an agent's deployments; `redeployRequired` when the runtime cannot do so in place. */
   setSecrets(input: SetSecretsInput): Promise<{ redeployRequired: boolean }>;
+  /** From now on the runtime signs with this version of the deployment's derived key. */
+  setTelemetryKey(input: DeploymentRef & { telemetry: TelemetryKeyRef }): Promise<void>;
   /** Removes everything the provider holds for the agent, or for one deployment of it. Idempotent. */
   destroy(input: DestroyInput): Promise<void>;
 
@@ -27,7 +29,7 @@ export interface RuntimeProvider {
   /** Yields in order: `delta`*, then exactly one `result`; throws ProviderError otherwise. */
   invokeStream(input: InvokeInput): AsyncIterable<InvokeStreamEvent>;
   /** Removes what the runtime keeps for a session. Idempotent. */
-  destroySession(ref: DeploymentRef & { providerSessionId: string }): Promise<void>;
+  destroySession(ref: { userId: string; agentId: string; providerSessionId: string }): Promise<void>;
 
   healthcheck(): Promise<{ healthy: boolean; detail: string }>;
   /** Pure, deterministic, monotonic; US dollars rounded to 1e-9. */
@@ -56,7 +58,13 @@ export interface DeployInput extends DeploymentRef {
   secrets: SecretRefs;
   /** Capabilities the owner's tier allows; the provider refuses what is not in it. */
   entitlements: { agentcoreEnabled: boolean; codeInterpreterEnabled: boolean; browserEnabled: boolean };
-  telemetry: { rootKeyId: string; keyVersion: number };
+  telemetry: TelemetryKeyRef;
+}
+
+/** Which key signs a deployment's telemetry; the key itself is derived from the root key and stored nowhere. */
+export interface TelemetryKeyRef {
+  rootKeyId: string;
+  keyVersion: number;
 }
 
 /** A bundle after bundling: self-contained modules, nothing left to resolve but runtime built-ins. */
@@ -144,7 +152,10 @@ export interface UsageFigures {
 }
 export interface ProviderDescription {
   driver: string;
+  /** Version of what runs customer code: the stack's `runtime-node` component. */
   version: string;
+  /** Version of the data plane's own process, where there is one: the stack's `agent` component. */
+  supervisorVersion?: string;
   compatibilityDate?: string;
   region?: string;
   /** Which isolation layers are on, and which are missing and why. */

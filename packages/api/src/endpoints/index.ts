@@ -1,6 +1,7 @@
 import * as account from "./account.ts";
 import * as agents from "./agents.ts";
 import * as deployments from "./deployments.ts";
+import * as internal from "./internal.ts";
 import * as invocations from "./invocations.ts";
 import * as telemetry from "./telemetry.ts";
 import * as usage from "./usage.ts";
@@ -13,3 +14,5 @@ export const whsApiInfo = {
   version: "1.0",
   description: "Hosting for AI agents: deploy, invoke, meter and roll back, on Cloudflare Workers and AWS Bedrock AgentCore behind one API.",
 };
+
+export const internalEndpoints = { ...internal };

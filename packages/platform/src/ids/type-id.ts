@@ -13,6 +13,8 @@ export const idPrefixes = {
   ins: "install",
   req: "request",
   aud: "audit entry",
+  lin: "log line",
+  str: "invocation stream",
   lst: "listing",
   rel: "release",
   int: "install intent",

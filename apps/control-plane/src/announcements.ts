@@ -1,0 +1,72 @@
+import { type Notifications, openNotifications } from "@whs/platform/db";
+import type { Logger } from "@whs/platform/log";
+import { type Kysely, sql } from "kysely";
+import { randomUUID } from "node:crypto";
+import type { Schema } from "./database.ts";
+
+export type Topic = "route" | "user";
+
+/**
+ * Tells every process what to forget. `announce` resolves once all live processes have forgotten, or after the time
+ * for which any of them may believe what it had: then nobody serves by the old state any more.
+ */
+export interface Announcements {
+  announce(topic: Topic, id: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What a process remembers of a route is believed for no longer than this. */
+export const routeLeaseMs = 1_000;
+const applicationName = "whs announcements";
+const channel = "whs_forget";
+const acknowledgements = "whs_forgotten";
+
+interface Waiting {
+  missing: number;
+  done: () => void;
+}
+
+export async function openAnnouncements(options: { url: string; db: Kysely<Schema>; log: Logger; forget: (topic: Topic, id: string) => void; forgetAll: () => void }): Promise<Announcements> {
+  const self = randomUUID();
+  const waiting = new Map<string, Waiting>();
+  const notifications: Notifications = await openNotifications({ url: options.url, applicationName, log: options.log, onReconnect: options.forgetAll });
+
+  await notifications.listen(channel, (payload) => {
+    const [from, nonce, topic, id] = payload.split(" ");
+    if (from === self || nonce === undefined || topic === undefined || id === undefined) return;
+    options.forget(topic as Topic, id);
+    notifications.notify(acknowledgements, nonce).catch((error: unknown) => options.log.warn({ err: error }, "Cannot acknowledge an announcement"));
+  });
+  await notifications.listen(acknowledgements, (nonce) => {
+    const entry = waiting.get(nonce);
+    if (entry === undefined) return;
+    entry.missing -= 1;
+    if (entry.missing <= 0) entry.done();
+  });
+
+  return {
+    async announce(topic, id) {
+      options.forget(topic, id);
+      const others = (await countListeners(options.db)) - 1;
+      if (others <= 0) return;
+      const nonce = randomUUID();
+      await new Promise<void>((resolve) => {
+        const done = (): void => {
+          clearTimeout(timer);
+          waiting.delete(nonce);
+          resolve();
+        };
+        const timer = setTimeout(done, routeLeaseMs);
+        waiting.set(nonce, { missing: others, done });
+        notifications.notify(channel, [self, nonce, topic, id].join(" ")).catch((error: unknown) => options.log.warn({ err: error, topic }, "Cannot announce; waiting for leases to end"));
+      });
+    },
+    close: () => notifications.close(),
+  };
+}
+
+/** Each process holds one connection of this name. */
+async function countListeners(db: Kysely<Schema>): Promise<number> {
+  const { rows } = await sql<{ count: number }>`select count(*) from pg_stat_activity where application_name = ${applicationName} and datname = current_database()`.execute(db);
+  return rows[0]?.count ?? 0;
+}

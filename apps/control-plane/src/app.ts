@@ -1,0 +1,158 @@
+import { type Endpoint, internalEndpoints, whsEndpoints } from "@whs/api";
+import { openBlobStore } from "@whs/platform/blobs";
+import { openDatabase } from "@whs/platform/db";
+import { AppError } from "@whs/platform/errors";
+import { answerUnknownRoutes, createBinder, createCursors, createHttpServer, type HttpRequest } from "@whs/platform/http";
+import { createIdempotency } from "@whs/platform/idempotency";
+import { newId } from "@whs/platform/ids";
+import { openJobs } from "@whs/platform/jobs";
+import type { Logger } from "@whs/platform/log";
+import { openSecretStore } from "@whs/platform/secrets";
+import { createWorkerdProvider } from "@whs/runtimes";
+import type { FastifyInstance } from "fastify";
+import { mkdir } from "node:fs/promises";
+import path from "node:path";
+import { type Announcements, openAnnouncements } from "./announcements.ts";
+import type { Config } from "./config.ts";
+import { type Caller, type Context, type Dependencies, systemContext, type SystemContext, userContext, withCompletion } from "./context.ts";
+import type { Schema } from "./database.ts";
+import { bindDescription } from "./description.ts";
+import { bindAccess, createAuthenticator, createJwtVerifier } from "./features/access/index.ts";
+import { bindAgents } from "./features/agents/index.ts";
+import { bindAudit } from "./features/audit/index.ts";
+import { bindDeployments, bindLogIngestion } from "./features/deployments/index.ts";
+import { bindInvocations, createGateway } from "./features/invocations/index.ts";
+import { bindSecrets } from "./features/secrets/index.ts";
+import { bindTelemetry, createTelemetryIngestion } from "./features/telemetry/index.ts";
+import { bindUploads } from "./features/uploads/index.ts";
+import { bindUsage } from "./features/usage/index.ts";
+import { startJobs } from "./jobs.ts";
+import { openKeys } from "./keys.ts";
+import { readTiers } from "./tiers.ts";
+
+export interface App {
+  server: FastifyInstance;
+  /** Whether database and data plane can be reached; the reasons are for operators. */
+  readiness(): Promise<{ ready: boolean; checks: Record<string, string> }>;
+  /** Stops accepting, finishes what runs, writes what waits, closes what is open. */
+  close(): Promise<void>;
+}
+
+/** How long running invocations may go on when the process stops. */
+const drainMs = 6_000;
+
+/** Puts the process together; nothing else knows how its parts are made. */
+export async function createApp(config: Config, log: Logger): Promise<App> {
+  await mkdir(config.runDir, { recursive: true, mode: 0o700 });
+  const database = openDatabase<Schema>({ url: config.databaseUrl, applicationName: "control-plane", maxConnections: 16, log });
+  const secrets = await openSecretStore({ url: config.secretsUrl, dataDir: config.dataDir, masterKeyFile: config.masterKeyFile });
+  const keys = await openKeys(secrets);
+  const { tiers } = await readTiers(config.tiersFile);
+  const blobs = await openBlobStore(config.blobUrl);
+  const jobs = await openJobs({ url: config.databaseUrl, schema: "jobs", log });
+  const provider = createWorkerdProvider({ supervisorSocket: path.join(config.runDir, "supervisor.sock") });
+
+  const now = (): Date => new Date();
+  const gateway = createGateway({ db: database.kysely, log, keys, config });
+  const verifyJwt = createJwtVerifier({ ...config.oidc, now });
+  const authenticator = createAuthenticator({ db: database.kysely, verifyJwt, now, log });
+  const announcements: Announcements = await openAnnouncements({
+    url: config.databaseUrl,
+    db: database.kysely,
+    log,
+    forget: (topic, id) => (topic === "route" ? gateway.routing.forget(id) : authenticator.forgetUser(id)),
+    forgetAll: () => {
+      gateway.routing.forgetAll();
+      authenticator.forgetAll();
+    },
+  });
+  const dependencies: Dependencies = {
+    config,
+    log,
+    now,
+    db: database.kysely,
+    jobs,
+    secrets,
+    blobs,
+    providers: { cloudflare: provider },
+    tiers,
+    keys,
+    cursors: createCursors(keys.cursor),
+    forgetRoute: (agentId) => announcements.announce("route", agentId),
+    forgetUser: (userId) => announcements.announce("user", userId),
+  };
+  const ingestion = createTelemetryIngestion(dependencies);
+  const readiness = async (): Promise<{ ready: boolean; checks: Record<string, string> }> => {
+    const checks = {
+      database: await check(() => database.pool.query("select 1")),
+      secrets: await check(() => secrets.healthcheck()),
+      dataPlane: await check(() => requireHealthy(provider.healthcheck())),
+    };
+    return { ready: Object.values(checks).every((result) => result === "ok"), checks };
+  };
+
+  const server = createHttpServer({ log, trustedProxies: config.trustedProxies, corsOrigins: config.corsOrigins });
+  const idempotency = createIdempotency<Context, Schema>({
+    kysely: database.kysely,
+    table: "whs.idempotency_keys",
+    key: keys.idempotency,
+    scopeOf: (context) => context.user.id,
+    withCompletion,
+  });
+  const bindForUsers = createBinder<Context>(server, {
+    authenticate: async (endpoint, request) => userContext(dependencies, requireScope(endpoint, await authenticator.authenticate(request.headers.authorization)), request.traceId),
+    idempotency,
+  });
+  const bindForSystems = createBinder<SystemContext>(server, {
+    authenticate: async (_endpoint: Endpoint, request: HttpRequest) => systemContext(dependencies, "runtime", request.traceId),
+    idempotency: { run: () => Promise.reject(new Error("Signed endpoints deduplicate by their own keys")) },
+  });
+  bindAccess(bindForUsers, dependencies);
+  bindAgents(bindForUsers);
+  bindSecrets(bindForUsers);
+  bindUploads(bindForUsers, config.maxUploadBytes);
+  bindDeployments(bindForUsers);
+  bindInvocations(bindForUsers, gateway);
+  bindUsage(bindForUsers);
+  bindAudit(bindForUsers);
+  bindTelemetry(bindForSystems, ingestion);
+  bindLogIngestion(bindForSystems);
+  const described = bindDescription(server, { oidcIssuer: config.oidc.issuer, publicUrl: config.publicUrl, readiness });
+  answerUnknownRoutes(server, [...Object.values(whsEndpoints), ...Object.values(internalEndpoints), ...described]);
+  await startJobs(dependencies, { ingestion, newTraceId: () => newId("trc") });
+
+  return {
+    server,
+    readiness,
+    async close() {
+      const closed = server.close();
+      await gateway.drain(drainMs);
+      await closed;
+      await jobs.stop();
+      await ingestion.flush();
+      await authenticator.flush();
+      await provider.close();
+      await announcements.close();
+      await database.close();
+    },
+  };
+}
+
+function requireScope(endpoint: Endpoint, caller: Caller): Caller {
+  if (endpoint.access.kind !== "user" || endpoint.access.scope === null || caller.scopes.has(endpoint.access.scope)) return caller;
+  throw new AppError("UNAUTHORIZED", `This token lacks the scope ${endpoint.access.scope}.`);
+}
+
+async function requireHealthy(health: Promise<{ healthy: boolean; detail: string }>): Promise<void> {
+  const { healthy, detail } = await health;
+  if (!healthy) throw new Error(detail);
+}
+
+async function check(probe: () => Promise<unknown>): Promise<string> {
+  try {
+    await probe();
+    return "ok";
+  } catch (error) {
+    return error instanceof Error ? error.message : "failed";
+  }
+}

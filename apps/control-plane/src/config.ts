@@ -1,0 +1,70 @@
+import { ConfigurationError, parseEnvironment, requireHttps } from "@whs/platform/config";
+import path from "node:path";
+import { z } from "zod";
+
+const port = (fallback: number) => z.coerce.number().int().min(0).max(65535).default(fallback).describe("a port; 0 picks a free one");
+const flag = z.enum(["0", "1"]).default("0").transform((value) => value === "1").describe("0 or 1");
+const seconds = (fallback: number) => z.coerce.number().int().min(1).default(fallback).describe("whole seconds");
+
+const environment = z.object({
+  DATABASE_URL: z.string().regex(/^postgres(ql)?:\/\//, "must be a postgres:// URL").describe("a PostgreSQL connection URL"),
+  OIDC_ISSUER: z.url().describe("the issuer's URL, as in its tokens"),
+  OIDC_AUDIENCE: z.string().min(1).default("whs"),
+  OIDC_JWKS_URL: z.url().optional().describe("where the issuer's keys are; default: its discovery document says"),
+  WHS_DATA_DIR: z.string().min(1).default(".whs"),
+  WHS_RUN_DIR: z.string().min(1).optional(),
+  WHS_HOST: z.string().min(1).default("127.0.0.1"),
+  WHS_PORT: port(8787),
+  METRICS_PORT: port(0),
+  WHS_PUBLIC_URL: z.url().optional(),
+  WHS_ALLOW_HTTP: flag,
+  WHS_TIERS_FILE: z.string().min(1).optional(),
+  WHS_MASTER_KEY_FILE: z.string().min(1).optional(),
+  WHS_TRUSTED_PROXIES: z.string().default("").describe("comma-separated addresses"),
+  CORS_ORIGINS: z.string().default("").describe("comma-separated origins"),
+  WHS_REQUIRE_SIGNATURE_V2: flag,
+  SECRETS_URL: z.string().min(1).default("local:"),
+  BLOB_URL: z.string().min(1).optional(),
+  LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("info").describe("trace, debug, info, warn, error or silent"),
+  WHS_MAX_UPLOAD_BYTES: z.coerce.number().int().min(1024).default(25 * 1024 * 1024),
+  WHS_INVOKE_TIMEOUT_SECONDS: seconds(60),
+  WHS_SESSION_IDLE_SECONDS: seconds(30 * 24 * 3600),
+  WHS_TELEMETRY_OVERLAP_SECONDS: seconds(3600),
+  WHS_FALLBACK_AFTER_SECONDS: seconds(60),
+});
+
+export type Config = ReturnType<typeof readConfig>;
+
+/** The only reader of the environment. @throws ConfigurationError naming the variable and what it should be. */
+export function readConfig(env: NodeJS.ProcessEnv) {
+  const read = parseEnvironment(environment, env);
+  const dataDir = path.resolve(read.WHS_DATA_DIR);
+  if (read.WHS_PUBLIC_URL !== undefined) requireHttps("WHS_PUBLIC_URL", read.WHS_PUBLIC_URL, read.WHS_ALLOW_HTTP);
+  const list = (text: string) => text.split(",").map((item) => item.trim()).filter((item) => item !== "");
+  for (const origin of list(read.CORS_ORIGINS)) {
+    if (!URL.canParse(origin) || new URL(origin).origin !== origin) throw new ConfigurationError(`Cannot start:\n  CORS_ORIGINS: "${origin}" is not an origin such as https://console.example.com`);
+  }
+  return {
+    databaseUrl: read.DATABASE_URL,
+    oidc: { issuer: read.OIDC_ISSUER, audience: read.OIDC_AUDIENCE, jwksUrl: read.OIDC_JWKS_URL },
+    dataDir,
+    runDir: path.resolve(read.WHS_RUN_DIR ?? path.join(dataDir, "run")),
+    host: read.WHS_HOST,
+    port: read.WHS_PORT,
+    metricsPort: read.METRICS_PORT,
+    publicUrl: read.WHS_PUBLIC_URL,
+    tiersFile: read.WHS_TIERS_FILE ?? path.resolve(import.meta.dirname, "../../../config/tiers.yaml"),
+    masterKeyFile: path.resolve(read.WHS_MASTER_KEY_FILE ?? path.join(dataDir, "master.key")),
+    trustedProxies: list(read.WHS_TRUSTED_PROXIES),
+    corsOrigins: list(read.CORS_ORIGINS),
+    requireSignatureV2: read.WHS_REQUIRE_SIGNATURE_V2,
+    secretsUrl: read.SECRETS_URL,
+    blobUrl: read.BLOB_URL ?? `file:${path.join(dataDir, "blobs")}`,
+    logLevel: read.LOG_LEVEL,
+    maxUploadBytes: read.WHS_MAX_UPLOAD_BYTES,
+    invokeTimeoutMs: read.WHS_INVOKE_TIMEOUT_SECONDS * 1000,
+    sessionIdleMs: read.WHS_SESSION_IDLE_SECONDS * 1000,
+    telemetryOverlapMs: read.WHS_TELEMETRY_OVERLAP_SECONDS * 1000,
+    fallbackAfterMs: read.WHS_FALLBACK_AFTER_SECONDS * 1000,
+  };
+}

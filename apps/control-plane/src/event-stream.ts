@@ -1,0 +1,40 @@
+import type { HandlerInput } from "@whs/platform/http";
+import type { Endpoint } from "@whs/api";
+import { once } from "node:events";
+
+export interface EventStream {
+  /** Sends an event with the next id; resolves when the connection can take more. */
+  send(event: string, data: unknown): Promise<void>;
+  end(): void;
+}
+
+/** Comment that keeps proxies from closing an idle stream. */
+const heartbeatEveryMs = 15_000;
+
+/** Starts an answer of server-sent events (WHATWG HTML); ids count from 1. */
+export function startEventStream(http: HandlerInput<Endpoint>["http"]): EventStream {
+  const response = http.takeOver();
+  response.writeHead(200, { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-store", "x-accel-buffering": "no" });
+  response.flushHeaders();
+  const heartbeat = setInterval(() => response.write(": heartbeat\n\n"), heartbeatEveryMs);
+  response.once("close", () => clearInterval(heartbeat));
+  let id = 0;
+  return {
+    async send(event, data) {
+      if (response.destroyed) return;
+      id += 1;
+      if (response.write(`id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`)) return;
+      const gone = new AbortController();
+      const stop = (): void => gone.abort();
+      response.once("close", stop);
+      await once(response, "drain", { signal: gone.signal }).catch((error: unknown) => {
+        if (!gone.signal.aborted) throw error;
+      });
+      response.off("close", stop);
+    },
+    end() {
+      clearInterval(heartbeat);
+      response.end();
+    },
+  };
+}

@@ -1,0 +1,1 @@
+export { bindAudit } from "./routes.ts";

@@ -1,0 +1,106 @@
+import { AppError } from "@whs/platform/errors";
+import { newId } from "@whs/platform/ids";
+import { defineJob, type JobRun } from "@whs/platform/jobs";
+import { ProviderError } from "@whs/runtimes";
+import { mkdtemp, rm } from "node:fs/promises";
+import path from "node:path";
+import { z } from "zod";
+import type { SystemContext } from "../../context.ts";
+import { secretRefsFor } from "../secrets/index.ts";
+import { BundleBuildError, buildBundle } from "./bundling/build-bundle.ts";
+import { extractBundle } from "./bundling/extract-bundle.ts";
+import { endWithFailure, endWithSuccess } from "./end-deploy.ts";
+import { type DeploymentRow, findAnyDeployment, findSettings, findUploadOfDeployment, insertLogLines } from "./store.ts";
+
+export const deployJob = defineJob({
+  name: "deployment.deploy",
+  data: z.object({ deploymentId: z.string() }),
+  retryLimit: 5,
+  retryDelaySeconds: 1,
+  timeoutSeconds: 120,
+  concurrency: 2,
+});
+
+/** Longest message that a deployment keeps. */
+const maxMessageChars = 4000;
+
+/** Brings a deployment from `deploying` to `active` or `failed`. Repeating it changes nothing. */
+export async function deploy(context: SystemContext, job: { deploymentId: string }, run: JobRun): Promise<void> {
+  const deployment = await findAnyDeployment(context.db, job.deploymentId);
+  if (deployment === undefined || deployment.status !== "deploying") return;
+  const log = deployLog(context, deployment);
+  try {
+    const providerRef = await prepare(context, deployment, log, run.signal);
+    await endWithSuccess(context, deployment, providerRef);
+    await log("info", `Version ${deployment.version} is deployed.`);
+  } catch (error) {
+    if (!isFinal(error) && !run.isLastAttempt) throw error;
+    const message = publicMessage(error);
+    if (!isFinal(error)) context.log.error({ err: error, deploymentId: deployment.id }, "A deploy failed after its last attempt");
+    await log("error", message);
+    await endWithFailure(context, deployment, message);
+  }
+}
+
+async function prepare(context: SystemContext, deployment: DeploymentRow, log: DeployLog, signal: AbortSignal) {
+  const { manifest, artifact } = deployment;
+  const provider = context.providers[deployment.runtime_provider];
+  if (provider === undefined) throw new ProviderError("invalid", `This installation has no ${deployment.runtime_provider} runtime.`);
+  if (manifest === null || !("uploadId" in artifact.source)) throw new ProviderError("invalid", "The deployment has no bundle.");
+  const upload = await findUploadOfDeployment(context.db, artifact.source.uploadId);
+  if (upload === undefined) throw new ProviderError("invalid", "The uploaded bundle is gone; upload it again.");
+  const directory = await mkdtemp(path.join(context.config.runDir, "build-"));
+  try {
+    const extractedDir = await extractBundle(context.blobs, upload.blob_key, directory);
+    const { bundle } = await buildBundle({ extractedDir, manifest, checksum: artifact.source.checksum, signal, timeoutMs: 30_000 });
+    await log("info", `Bundled ${Object.keys(bundle.modules).length} module(s).`);
+    const owner = await ownerOf(context, deployment);
+    const { providerRef } = await provider.deploy({
+      userId: deployment.user_id,
+      agentId: deployment.agent_id,
+      deploymentId: deployment.id,
+      version: deployment.version,
+      manifest,
+      bundle,
+      ...owner.workerSettings,
+      secrets: await secretRefsFor(context.db, deployment.agent_id),
+      entitlements: owner.entitlements,
+      telemetry: { rootKeyId: deployment.telemetry_auth_ref.rootKeyId, keyVersion: deployment.telemetry_auth_ref.version },
+    });
+    await provider.activate({ userId: deployment.user_id, agentId: deployment.agent_id, deploymentId: deployment.id });
+    return providerRef;
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+async function ownerOf(context: SystemContext, deployment: DeploymentRow) {
+  const row = await findSettings(context.db, deployment.agent_id);
+  const settings = { ...row.provider_config.cloudflare, ...deployment.manifest?.cloudflare };
+  return {
+    entitlements: context.tiers[row.subscription_tier],
+    workerSettings: {
+      ...(settings.compatibilityDate === undefined ? {} : { compatibilityDate: settings.compatibilityDate }),
+      ...(settings.compatibilityFlags === undefined ? {} : { compatibilityFlags: settings.compatibilityFlags }),
+    },
+  };
+}
+
+/** Errors that another attempt cannot mend: the author has to change something. */
+function isFinal(error: unknown): boolean {
+  if (error instanceof BundleBuildError) return true;
+  if (error instanceof ProviderError) return !error.retryable;
+  return error instanceof AppError && !error.retryable && error.code !== "INTERNAL";
+}
+
+function publicMessage(error: unknown): string {
+  if (error instanceof BundleBuildError || error instanceof ProviderError || error instanceof AppError) return error.message.slice(0, maxMessageChars);
+  return "The deploy failed for a reason of ours; deploy again.";
+}
+
+type DeployLog = (level: "info" | "error", message: string) => Promise<void>;
+
+function deployLog(context: SystemContext, deployment: DeploymentRow): DeployLog {
+  return (level, message) =>
+    insertLogLines(context.db, [{ id: newId("lin"), deploymentId: deployment.id, agentId: deployment.agent_id, traceId: null, at: context.now(), source: "deploy", level, message: message.slice(0, 2000) }]);
+}

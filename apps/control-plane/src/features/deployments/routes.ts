@@ -1,0 +1,32 @@
+import * as endpoints from "@whs/api";
+import { type Bind, streamed } from "@whs/platform/http";
+import { startEventStream } from "../../event-stream.ts";
+import type { Context, SystemContext } from "../../context.ts";
+import { activateDeployment } from "./activate-deployment.ts";
+import { createDeployment } from "./create-deployment.ts";
+import { ingestLogs } from "./ingest-logs.ts";
+import { getDeployment, listDeployments, requireDeployment } from "./list-deployments.ts";
+import { followLogs, listLogs } from "./list-logs.ts";
+import { rotateTelemetryKey } from "./rotate-telemetry-key.ts";
+
+export function bindDeployments(bind: Bind<Context>): void {
+  bind(endpoints.createDeployment, (context, { params, body }) => createDeployment(context, { agentId: params.id, body }));
+  bind(endpoints.listDeployments, (context, { params, query }) => listDeployments(context, { ...params, ...query }));
+  bind(endpoints.getDeployment, (context, { params }) => getDeployment(context, params));
+  bind(endpoints.activateDeployment, (context, { params, body }) => activateDeployment(context, { agentId: params.id, deploymentId: params.deploymentId, reason: body.reason }));
+  bind(endpoints.rotateTelemetryKey, (context, { params }) => rotateTelemetryKey(context, params));
+  bind(endpoints.listDeploymentLogs, async (context, { params, query, http }) => {
+    if (query.follow === "false") return listLogs(context, { ...params, ...query });
+    await requireDeployment(context, params.id);
+    const events = startEventStream(http);
+    for await (const line of followLogs(context, { id: params.id, limit: query.limit }, http.request.signal)) {
+      if (line !== "idle") await events.send("line", line);
+    }
+    events.end();
+    return streamed;
+  });
+}
+
+export function bindLogIngestion(bind: Bind<SystemContext>): void {
+  bind(endpoints.reportLogs, (context, { rawBody, http }) => ingestLogs(context, http.request, rawBody));
+}

@@ -1,0 +1,3 @@
+export { expireSessions } from "./expire-sessions.ts";
+export { createGateway, type Gateway } from "./gateway.ts";
+export { bindInvocations } from "./routes.ts";

@@ -1,0 +1,94 @@
+import type { InvokeRequest } from "@whs/api";
+import { AppError, conflict, notFound } from "@whs/platform/errors";
+import { idTimeMs, newId } from "@whs/platform/ids";
+import type { InvokeInput, Message } from "@whs/runtimes";
+import type { RuntimeProvider } from "@whs/runtimes";
+import { requireRuntime } from "../agents/index.ts";
+import type { Context } from "../../context.ts";
+import type { Gateway } from "./gateway.ts";
+import type { Route } from "./routing.ts";
+import { findSession } from "./store.ts";
+
+export interface PreparedInvocation {
+  route: Route;
+  provider: RuntimeProvider;
+  input: Omit<InvokeInput, "signal" | "timeoutMs">;
+  /** Absent on stateless agents. */
+  sessionId: string | undefined;
+}
+
+export interface InvocationRequest {
+  agentId: string;
+  body: InvokeRequest;
+  traceId: string;
+  traceparent: string | undefined;
+}
+
+/**
+ * Everything that is decided before the runtime is reached, in this order: agent and deployment state, runtime gate,
+ * session. What is refused here is not counted.
+ */
+export async function prepareInvocation(gateway: Gateway, context: Context, request: InvocationRequest): Promise<PreparedInvocation> {
+  const route = await gateway.routing.find(context.user.id, request.agentId);
+  if (route === undefined) throw notFound("Agent");
+  if (route.status === "disabled") throw conflict("The agent is disabled; enable it to invoke it.");
+  if (route.active === null) throw conflict("The agent has no active deployment; deploy a bundle first.");
+  requireRuntime(context, route.runtimeProvider);
+  const provider = context.providers[route.runtimeProvider];
+  if (provider === undefined) throw new AppError("UNAVAILABLE", `This installation has no ${route.runtimeProvider} runtime.`);
+  const sessionId = route.active.sessionful ? await openSession(gateway, context, request) : refuseSession(request.body.sessionId);
+  return {
+    route,
+    provider,
+    sessionId,
+    input: {
+      userId: route.userId,
+      agentId: route.agentId,
+      deploymentId: route.active.deploymentId,
+      eventId: newId("evt"),
+      traceId: request.traceId,
+      ...(request.traceparent === undefined ? {} : { traceparent: request.traceparent }),
+      messages: toMessages(request.body.input),
+      options: toOptions(request.body.options),
+      ...(sessionId === undefined ? {} : { providerSessionId: sessionId }),
+    },
+  };
+}
+
+/** Session ids prove whose they are, so a database look-up is needed only for one old enough to have expired. */
+async function openSession(gateway: Gateway, context: Context, { agentId, body }: InvocationRequest): Promise<string> {
+  const owner = { userId: context.user.id, agentId };
+  if (body.sessionId === undefined) return gateway.sessionIds.mint(owner);
+  if (!gateway.sessionIds.verify(body.sessionId, owner)) throw sessionExpired();
+  const now = context.now().getTime();
+  if (idTimeMs(body.sessionId) + context.config.sessionIdleMs > now) return body.sessionId;
+  const row = await findSession(context.db, body.sessionId);
+  if (row === undefined || row.expires_at.getTime() <= now) throw sessionExpired();
+  return body.sessionId;
+}
+
+function refuseSession(sessionId: string | undefined): undefined {
+  if (sessionId !== undefined) throw sessionExpired();
+  return undefined;
+}
+
+/** One answer for somebody else's, unknown and expired sessions. */
+export function sessionExpired(): AppError {
+  return new AppError("RUNTIME_ERROR", "Session expired.", { retryable: false });
+}
+
+function toMessages(input: InvokeRequest["input"]): readonly Message[] {
+  return input.messages ?? [{ role: "user", content: input.prompt ?? "" }];
+}
+
+function toOptions(options: InvokeRequest["options"]): InvokeInput["options"] {
+  if (options === undefined) return {};
+  const { maxSteps, temperature, toolPolicy } = options;
+  return {
+    ...(maxSteps === undefined ? {} : { maxSteps }),
+    ...(temperature === undefined ? {} : { temperature }),
+    ...(toolPolicy === undefined
+      ? {}
+      : { toolPolicy: { ...(toolPolicy.allow === undefined ? {} : { allow: toolPolicy.allow }), ...(toolPolicy.deny === undefined ? {} : { deny: toolPolicy.deny }) } }),
+  };
+}

@@ -1,0 +1,56 @@
+import type { AgentStatus, RuntimeProviderName } from "@whs/api";
+import type { Kysely } from "kysely";
+import { routeLeaseMs } from "../../announcements.ts";
+import type { Schema } from "../../database.ts";
+import { findRoute } from "./store.ts";
+
+/** What the gateway has to know of an agent to invoke it. */
+export interface Route {
+  agentId: string;
+  userId: string;
+  status: AgentStatus;
+  runtimeProvider: RuntimeProviderName;
+  /** The deployment that serves. */
+  active: { deploymentId: string; sessionful: boolean } | null;
+}
+
+export interface Routing {
+  /** The owner's living agent, or undefined. */
+  find(userId: string, agentId: string): Promise<Route | undefined>;
+  forget(agentId: string): void;
+  forgetAll(): void;
+}
+
+interface Entry {
+  route: Promise<Route | undefined>;
+  until: number;
+}
+
+const maxEntries = 50_000;
+
+/** Remembers routes for a short lease that begins before they are read, so that an announced change is never missed. */
+export function createRouting(options: { db: Kysely<Schema> }): Routing {
+  const entries = new Map<string, Entry>();
+  const lookUp = (agentId: string): Promise<Route | undefined> => {
+    const entry: Entry = { route: findRoute(options.db, agentId), until: performance.now() + routeLeaseMs };
+    entries.set(agentId, entry);
+    entry.route.then(
+      (route) => (route === undefined && entries.get(agentId) === entry ? entries.delete(agentId) : undefined),
+      () => (entries.get(agentId) === entry ? entries.delete(agentId) : undefined),
+    );
+    if (entries.size > maxEntries) {
+      const oldest = entries.keys().next();
+      if (!oldest.done) entries.delete(oldest.value);
+    }
+    return entry.route;
+  };
+  return {
+    async find(userId, agentId) {
+      const entry = entries.get(agentId);
+      const route = await (entry !== undefined && entry.until > performance.now() ? entry.route : lookUp(agentId));
+      return route?.userId === userId ? route : undefined;
+    },
+    forget: (agentId) => void entries.delete(agentId),
+    forgetAll: () => entries.clear(),
+  };
+}

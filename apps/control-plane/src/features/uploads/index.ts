@@ -1,0 +1,2 @@
+export { deleteUnusedUploads } from "./delete-unused-uploads.ts";
+export { bindUploads } from "./routes.ts";

@@ -1,0 +1,1 @@
+export { bindUsage } from "./routes.ts";

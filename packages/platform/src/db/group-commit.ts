@@ -1,0 +1,77 @@
+export interface GroupCommitOptions<Item, Result> {
+  /** Writes all items in one transaction and answers one result for each, in order. */
+  commit: (items: readonly Item[]) => Promise<readonly Result[]>;
+  /** How long the first item of a group waits for others, in milliseconds. */
+  waitMs: number;
+  maxItems: number;
+  /** Items that may wait; beyond it `add` refuses. */
+  maxQueued: number;
+}
+
+export class QueueFullError extends Error {
+  constructor() {
+    super("Too much is waiting to be written");
+    this.name = "QueueFullError";
+  }
+}
+
+export interface GroupCommit<Item, Result> {
+  /** Resolves once the item is committed. @throws QueueFullError, or what the commit threw. */
+  add(item: Item): Promise<Result>;
+  readonly queued: number;
+  /** Commits what waits. */
+  flush(): Promise<void>;
+}
+
+interface Waiting<Item, Result> {
+  item: Item;
+  resolve: (result: Result) => void;
+  reject: (error: unknown) => void;
+}
+
+/**
+ * Collects items for a few milliseconds and commits them together: one round trip and one write-ahead log flush for
+ * many callers. One commit runs at a time, so that a slow database makes groups larger instead of more numerous.
+ */
+export function createGroupCommit<Item, Result>(options: GroupCommitOptions<Item, Result>): GroupCommit<Item, Result> {
+  let queue: Waiting<Item, Result>[] = [];
+  let timer: NodeJS.Timeout | undefined;
+  let running: Promise<void> | undefined;
+
+  const commitGroup = async (): Promise<void> => {
+    const group = queue.splice(0, options.maxItems);
+    try {
+      const results = await options.commit(group.map(({ item }) => item));
+      group.forEach(({ resolve }, index) => resolve(results[index] as Result));
+    } catch (error) {
+      for (const { reject } of group) reject(error);
+    }
+  };
+  const run = (): Promise<void> => {
+    clearTimeout(timer);
+    timer = undefined;
+    running ??= (async () => {
+      while (queue.length > 0) await commitGroup();
+    })().finally(() => {
+      running = undefined;
+    });
+    return running;
+  };
+  return {
+    add(item) {
+      if (queue.length >= options.maxQueued) return Promise.reject(new QueueFullError());
+      return new Promise<Result>((resolve, reject) => {
+        queue.push({ item, resolve, reject });
+        if (running !== undefined) return;
+        if (queue.length >= options.maxItems) void run();
+        else timer ??= setTimeout(() => void run(), options.waitMs);
+      });
+    },
+    get queued() {
+      return queue.length;
+    },
+    async flush() {
+      while (queue.length > 0 || running !== undefined) await run();
+    },
+  };
+}

@@ -1,0 +1,67 @@
+import { createHash } from "node:crypto";
+import { readdir, readFile } from "node:fs/promises";
+import path from "node:path";
+import pg from "pg";
+
+export interface Migration {
+  /** `0001_agents.sql` */
+  name: string;
+  sql: string;
+  sha256: string;
+}
+
+/** Reads numbered SQL files in order. @throws when a name has another form or a number is missing or taken twice. */
+export async function readMigrations(directory: string): Promise<Migration[]> {
+  const names = (await readdir(directory)).filter((name) => name.endsWith(".sql")).sort();
+  return Promise.all(
+    names.map(async (name, index) => {
+      const expected = String(index + 1).padStart(4, "0");
+      if (!/^\d{4}_[a-z0-9-]+\.sql$/.test(name) || !name.startsWith(expected)) throw new Error(`Migration ${name} must be named ${expected}_<words>.sql`);
+      const sql = await readFile(path.join(directory, name), "utf8");
+      return { name, sql, sha256: createHash("sha256").update(sql).digest("hex") };
+    }),
+  );
+}
+
+/**
+ * Applies what has not been applied yet, forward only, each file once and in one transaction, under an advisory lock,
+ * so that any number of processes may start at once.
+ * @returns the names of the migrations that this call applied.
+ */
+export async function migrate(url: string, schema: string, directory: string): Promise<string[]> {
+  const migrations = await readMigrations(directory);
+  const client = new pg.Client({ connectionString: url, application_name: `${schema} migrations` });
+  await client.connect();
+  try {
+    await client.query("select pg_advisory_lock(hashtextextended($1, 0))", [`migrate/${schema}`]);
+    await client.query(`create schema if not exists ${client.escapeIdentifier(schema)}`);
+    const ledger = `${client.escapeIdentifier(schema)}.migrations`;
+    await client.query(`create table if not exists ${ledger} (name text primary key, sha256 text not null, applied_at timestamptz not null default now())`);
+    const { rows } = await client.query<{ name: string; sha256: string }>(`select name, sha256 from ${ledger}`);
+    return await applyPending(client, ledger, migrations, new Map(rows.map((row) => [row.name, row.sha256])));
+  } finally {
+    await client.end();
+  }
+}
+
+async function applyPending(client: pg.Client, ledger: string, migrations: readonly Migration[], applied: ReadonlyMap<string, string>): Promise<string[]> {
+  const done: string[] = [];
+  for (const { name, sql, sha256 } of migrations) {
+    const before = applied.get(name);
+    if (before !== undefined) {
+      if (before !== sha256) throw new Error(`Migration ${name} has changed since it was applied; add a new one instead`);
+      continue;
+    }
+    await client.query("begin");
+    try {
+      await client.query(sql);
+      await client.query(`insert into ${ledger} (name, sha256) values ($1, $2)`, [name, sha256]);
+      await client.query("commit");
+    } catch (error) {
+      await client.query("rollback");
+      throw new Error(`Migration ${name} failed`, { cause: error });
+    }
+    done.push(name);
+  }
+  return done;
+}
