@@ -39,7 +39,10 @@ const shapes: Shape[] = [
   // Server-to-server signatures: within their window they can be replayed.
   { pattern: String.raw`\bv[12]=[0-9a-f]{64}` },
   { pattern: String.raw`(\b(?:bearer|basic)${SPACE}+)(?!\[redacted\])[A-Za-z0-9._~+/=-]{6,}`, flags: "i" },
-  { pattern: String.raw`(\bcookie2?\\*["']?${SPACE}*[:=]${SPACE}*\\*["']?)(?!\[redacted\])[^\r\n"'\\]+`, flags: "i" },
+  {
+    pattern: String.raw`(\b(?:cookie2?|authorization|x-api-key)\\*["']?${SPACE}*[:=]${SPACE}*\\*["']?)(?!\s|\[redacted\])[^\r\n"'\\]+`,
+    flags: "i",
+  },
   // Passwords in connection URLs.
   { pattern: String.raw`(:\/\/[^\s:/?#@"'\\]{0,128}:)(?!\[redacted\]@)[^\s/?#@"'\\]{1,512}(?=@)` },
   // name=value of query strings, forms, cookies and connection strings.

@@ -1,3 +1,4 @@
+import { PREFIX_LENGTH, SortedForms } from "./sorted-forms.ts";
 import { MIN_VALUE_LENGTH } from "./value-forms.ts";
 
 export const MARK = "[redacted]";
@@ -5,8 +6,6 @@ export const MARK = "[redacted]";
 /** Characters that are hashed together, and the size of the table they are looked up in. */
 const BLOCK = 3;
 const TABLE_SIZE = 1 << 16;
-/** A longer form matches by its beginning, then as far as the text agrees: bounds the work per character. */
-const PREFIX_LENGTH = 256;
 
 /**
  * Finds any of many texts in one pass, most characters unseen: the algorithm of Wu and Manber ("A fast algorithm for
@@ -15,15 +14,13 @@ const PREFIX_LENGTH = 256;
 export class ValueMatcher {
   /** By the hash of the block that ends a window: how far the window can move on. */
   readonly #shifts = new Uint8Array(TABLE_SIZE).fill(MIN_VALUE_LENGTH - BLOCK + 1);
-  readonly #formsByStart = new Map<string, string[]>();
+  readonly #formsByStart = new Map<string, SortedForms>();
 
   constructor(forms: Iterable<string>) {
-    for (const form of forms) {
-      const start = form.slice(0, MIN_VALUE_LENGTH);
+    const byStart = Map.groupBy(forms, (form) => form.slice(0, MIN_VALUE_LENGTH));
+    for (const [start, sameStart] of byStart) {
       if (start.length < MIN_VALUE_LENGTH) continue;
-      const sameStart = this.#formsByStart.get(start);
-      if (sameStart === undefined) this.#formsByStart.set(start, [form]);
-      else sameStart.push(form);
+      this.#formsByStart.set(start, new SortedForms(sameStart));
       for (let end = BLOCK - 1; end < MIN_VALUE_LENGTH; end++) {
         const block = hashOfBlock(start, end);
         this.#shifts[block] = Math.min(this.#shifts[block] ?? 0, MIN_VALUE_LENGTH - 1 - end);
@@ -67,23 +64,11 @@ export class ValueMatcher {
         continue;
       }
       const start = windowEnd - MIN_VALUE_LENGTH + 1;
-      const end = this.#matchAt(text, start);
-      if (end > start) return { start, end };
+      const length = this.#formsByStart.get(text.slice(start, windowEnd + 1))?.matchLength(text, start) ?? 0;
+      if (length > 0) return { start, end: start + length };
       windowEnd += 1;
     }
     return undefined;
-  }
-
-  /** Where the longest form that starts here ends; `start` when there is none. */
-  #matchAt(text: string, start: number): number {
-    let end = start;
-    for (const form of this.#formsByStart.get(text.slice(start, start + MIN_VALUE_LENGTH)) ?? []) {
-      if (!text.startsWith(form.length > PREFIX_LENGTH ? form.slice(0, PREFIX_LENGTH) : form, start)) continue;
-      let length = Math.min(form.length, PREFIX_LENGTH);
-      while (length < form.length && text.charCodeAt(start + length) === form.charCodeAt(length)) length += 1;
-      end = Math.max(end, start + length);
-    }
-    return end;
   }
 }
 
