@@ -125,6 +125,14 @@ describe("a write that fails", () => {
     expect(await store.write("empty", Readable.from([]), { maxBytes: 0 })).toMatchObject({ sizeBytes: 0 });
   });
 
+  test("leaves its source open", async () => {
+    const source = new Readable({ read: () => undefined });
+    source.push(Buffer.alloc(11));
+    await expect(store.write("k", source, { maxBytes: 10 })).rejects.toMatchObject({ code: "too_large" });
+    expect(source.destroyed).toBe(false);
+    source.destroy();
+  });
+
   test("keeps the connection open on which the refusal is answered", async () => {
     const server = createServer((request, response) => {
       void store.write("k", request, { maxBytes: 1_000 }).catch((error: unknown) => {

@@ -262,6 +262,11 @@ describe("a line of JSON", () => {
     expect(redactLine('{"pin":1234567,"n":1}')).toBe('{"pin":"[redacted]","n":1}');
   });
 
+  test("does not show a secret that spans its punctuation, even if it is no JSON then", () => {
+    register('1,"b":22');
+    expect(redactLine('{"a":1,"b":22}')).toBe('{"a":[redacted]}');
+  });
+
   test("that is not JSON is redacted as text", () => {
     expect(redactLine('{"a":"Bearer abcdefgh')).toBe('{"a":"Bearer [redacted]');
   });
