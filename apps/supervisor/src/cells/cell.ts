@@ -1,0 +1,194 @@
+import { chown, mkdir, rm } from "node:fs/promises";
+import type { Server } from "node:http";
+import type { Heartbeat } from "@whs/runtimes/cell";
+import type { Logger } from "@whs/platform/log";
+import type { Loads } from "../deployments/loads.ts";
+import { closeServer } from "../json-server.ts";
+import { isRunning, residentBytes } from "../process-info.ts";
+import type { Sandbox } from "../sandbox/sandbox.ts";
+import { listenForCell, type Reports } from "./cell-control.ts";
+import { CellGateway } from "./cell-gateway.ts";
+import { CellProcess } from "./cell-process.ts";
+import { livingOwner, removeOwner, writeOwner } from "./owner.ts";
+import type { TenantPaths } from "./tenant.ts";
+import { Watchdog, type WatchdogLimits } from "./watchdog.ts";
+
+export interface CellDependencies {
+  sandbox: Sandbox;
+  config: Buffer;
+  loads: Loads;
+  reports: Reports;
+  listenForEgress(userId: string, socketPath: string, uid: number | null): Promise<Server>;
+  watchdog: WatchdogLimits;
+  idleMs: number;
+  maxLoads: number;
+  memoryBytes: number;
+  logger: Logger;
+}
+
+/** How a cell came to its end: `crashed` counts against it, the others do not. */
+export type CellEnd = { crashed: boolean; reason: string };
+
+/** A cell that uses this share of its memory is replaced when nothing runs in it. */
+const FULL_MEMORY = 0.85;
+/** A cell that has loaded this many times its share of versions is replaced even while something runs in it. */
+const OVERDUE = 2;
+const POLL_MS = 20;
+/** After SIGTERM a cell with nothing to do ends at once. */
+const TERMINATE_MS = 1_000;
+
+/** One tenant's running process with its sockets, its watchdog and its storage. */
+export class Cell {
+  readonly userId: string;
+  readonly paths: TenantPaths;
+  readonly gateway: CellGateway;
+  /** Resolves when the process is gone and everything of it is cleared away. */
+  readonly ended: Promise<CellEnd>;
+  private readonly dependencies: CellDependencies;
+  private readonly process: CellProcess;
+  private readonly watchdog: Watchdog;
+  private stopping: string | null = null;
+  private lastActiveMs = Date.now();
+  private lastBeat: Heartbeat | null = null;
+
+  private constructor(
+    userId: string,
+    paths: TenantPaths,
+    dependencies: CellDependencies,
+    process: CellProcess,
+    servers: readonly Server[],
+  ) {
+    this.userId = userId;
+    this.paths = paths;
+    this.dependencies = dependencies;
+    this.process = process;
+    this.gateway = new CellGateway(paths.mainSocket);
+    this.watchdog = new Watchdog({
+      limits: dependencies.watchdog,
+      pid: process.pid,
+      ask: (signal) => this.gateway.heartbeat(signal),
+      onBeat: (beat) => void this.beat(beat),
+      onHung: (reason) => this.killHung(reason),
+    });
+    this.watchdog.start();
+    this.ended = this.clearAway(servers);
+  }
+
+  /** @throws Error when the process cannot be started. */
+  static async start(userId: string, paths: TenantPaths, dependencies: CellDependencies): Promise<Cell> {
+    const { sandbox, loads, reports, logger } = dependencies;
+    await killLeftover(paths, logger);
+    await prepareDirectories(paths, sandbox.cellUid);
+    const servers = await Promise.all([
+      listenForCell(userId, paths, sandbox.cellUid, loads, reports, logger),
+      dependencies.listenForEgress(userId, paths.egressSocket, sandbox.cellUid),
+    ]);
+    try {
+      const startedAt = Date.now();
+      const process = await CellProcess.start(sandbox, paths, dependencies.config, logger);
+      await writeOwner(paths.ownerFile, process.pid);
+      logger.info({ cell: paths.name, cellPid: process.pid, startMs: Date.now() - startedAt }, "Cell started");
+      return new Cell(userId, paths, dependencies, process, servers);
+    } catch (error) {
+      await Promise.all(servers.map(closeServer));
+      throw error;
+    }
+  }
+
+  get isStopping(): boolean {
+    return this.stopping !== null;
+  }
+
+  get idleSinceMs(): number {
+    return (this.lastBeat?.inFlight ?? 0) > 0 ? Date.now() : this.lastActiveMs;
+  }
+
+  /** Whether its process has ended, waiting for that if it seems to be about to. */
+  async hasEnded(withinMs: number): Promise<boolean> {
+    return Promise.race([
+      this.ended.then(() => true),
+      new Promise<boolean>((resolve) => setTimeout(() => resolve(false), withinMs).unref()),
+    ]);
+  }
+
+  touch(): void {
+    this.lastActiveMs = Date.now();
+  }
+
+  /** Takes no new connections, lets what runs end until `drainMs` are over, and ends the process. */
+  async stop(reason: string, drainMs: number): Promise<void> {
+    if (this.stopping === null) {
+      this.stopping = reason;
+      await rm(this.paths.mainSocket, { force: true });
+      this.watchdog.stop();
+      await this.drained(Date.now() + drainMs);
+      this.process.terminate();
+      const kill = setTimeout(() => this.process.kill(), TERMINATE_MS);
+      await this.ended;
+      clearTimeout(kill);
+    }
+    await this.ended;
+  }
+
+  private async drained(untilMs: number): Promise<void> {
+    while (Date.now() < untilMs) {
+      try {
+        const beat = await this.gateway.heartbeat(AbortSignal.timeout(Math.max(1, untilMs - Date.now())));
+        if (beat.inFlight === 0 && beat.pending === 0) return;
+      } catch (error) {
+        // It no longer answers on the connection that is left: there is nothing to wait for.
+        this.dependencies.logger.debug({ err: error, cell: this.paths.name }, "A draining cell does not answer");
+        return;
+      }
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+  }
+
+  private async beat(beat: Heartbeat): Promise<void> {
+    const { idleMs, maxLoads, memoryBytes, logger } = this.dependencies;
+    if (beat.dropped > (this.lastBeat?.dropped ?? 0))
+      logger.warn({ cell: this.paths.name, dropped: beat.dropped }, "A cell dropped records that it could not deliver");
+    this.lastBeat = beat;
+    if (beat.inFlight > 0 || beat.pending > 0) this.touch();
+    const idle = beat.inFlight === 0 && beat.pending === 0;
+    if (idle && Date.now() - this.lastActiveMs > idleMs) return this.stop("idle", TERMINATE_MS);
+    if (beat.loads > (idle ? maxLoads : maxLoads * OVERDUE)) return this.stop(`recycled after ${beat.loads} loads`, TERMINATE_MS);
+    const resident = idle ? await residentBytes(this.process.pid) : null;
+    if (resident !== null && resident > memoryBytes * FULL_MEMORY)
+      await this.stop(`recycled at ${Math.round(resident / 1e6)} MB`, TERMINATE_MS);
+  }
+
+  private killHung(reason: string): void {
+    this.dependencies.logger.warn({ cell: this.paths.name, reason }, "Cell killed");
+    this.process.kill();
+  }
+
+  private async clearAway(servers: readonly Server[]): Promise<CellEnd> {
+    const how = await this.process.ended;
+    this.watchdog.stop();
+    await Promise.all([...servers.map(closeServer), this.gateway.close()]);
+    await removeOwner(this.paths.ownerFile);
+    await rm(this.paths.runDir, { recursive: true, force: true });
+    await this.dependencies.sandbox.release(this.paths.name);
+    const end = { crashed: this.stopping === null, reason: this.stopping ?? how };
+    this.dependencies.logger[end.crashed ? "warn" : "info"]({ cell: this.paths.name, reason: end.reason }, "Cell ended");
+    return end;
+  }
+}
+
+async function prepareDirectories(paths: TenantPaths, uid: number | null): Promise<void> {
+  await rm(paths.runDir, { recursive: true, force: true });
+  for (const folder of [paths.runDir, paths.storageDir]) {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    if (uid !== null) await chown(folder, uid, uid);
+  }
+}
+
+/** A cell that outlived a killed supervisor would share its storage with the new one. */
+async function killLeftover(paths: TenantPaths, logger: Logger): Promise<void> {
+  const owner = await livingOwner(paths.ownerFile);
+  if (owner === null) return;
+  logger.warn({ cell: paths.name, cellPid: owner.pid }, "Cell of an earlier supervisor killed");
+  process.kill(owner.pid, "SIGKILL");
+  while (await isRunning(owner)) await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+}

@@ -1,0 +1,98 @@
+import { readdir, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { createDirectory, isSystemError, moveIntoPlace, syncDirectory, writeTemporary } from "@whs/platform/durable-files";
+import { secretRefsSchema } from "@whs/runtimes/supervisor-protocol";
+import { z } from "zod";
+
+const recordSchema = z.object({
+  deploymentId: z.string(),
+  userId: z.string(),
+  agentId: z.string(),
+  version: z.int(),
+  sessionful: z.boolean(),
+  /** Of the uploaded archive: the same deployment with other code is refused. */
+  checksum: z.string(),
+  compatibilityDate: z.string(),
+  compatibilityFlags: z.array(z.string()),
+  mainModule: z.string(),
+  /** References only; values are read when a cell loads the code. */
+  secrets: secretRefsSchema,
+  telemetry: z.object({ rootKeyId: z.string(), keyVersion: z.int() }),
+});
+export type DeploymentRecord = z.output<typeof recordSchema>;
+
+/** Modules as the worker loader takes them, with binary ones in base64. */
+export type StoredModules = Record<string, { js: string } | { text: string } | { json: unknown } | { data: string } | { wasm: string }>;
+
+/**
+ * The deployments of this node: records in memory and on the disk, code on the disk only. Each deployment is a directory
+ * that appears with its record, so that one whose writing was cut off is no deployment.
+ */
+export class DeploymentRegistry {
+  private readonly folder: string;
+  private readonly records = new Map<string, DeploymentRecord>();
+
+  private constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  static async open(planeDir: string): Promise<DeploymentRegistry> {
+    const registry = new DeploymentRegistry(join(planeDir, "deployments"));
+    await createDirectory(registry.folder);
+    for (const name of await readdir(registry.folder)) await registry.read(name);
+    return registry;
+  }
+
+  get(deploymentId: string): DeploymentRecord | undefined {
+    return this.records.get(deploymentId);
+  }
+
+  ofAgent(userId: string, agentId: string): DeploymentRecord[] {
+    return [...this.records.values()].filter((record) => record.userId === userId && record.agentId === agentId);
+  }
+
+  ofTenant(userId: string): DeploymentRecord[] {
+    return [...this.records.values()].filter((record) => record.userId === userId);
+  }
+
+  hasTenant(userId: string): boolean {
+    for (const record of this.records.values()) if (record.userId === userId) return true;
+    return false;
+  }
+
+  async add(record: DeploymentRecord, modules: StoredModules): Promise<void> {
+    const folder = join(this.folder, record.deploymentId);
+    await createDirectory(folder);
+    await replace(folder, "modules.json", modules);
+    await this.update(record);
+  }
+
+  async update(record: DeploymentRecord): Promise<void> {
+    await replace(join(this.folder, record.deploymentId), "deployment.json", record);
+    this.records.set(record.deploymentId, record);
+  }
+
+  async modules(deploymentId: string): Promise<StoredModules> {
+    return JSON.parse(await readFile(join(this.folder, deploymentId, "modules.json"), "utf8")) as StoredModules;
+  }
+
+  async remove(deploymentId: string): Promise<void> {
+    this.records.delete(deploymentId);
+    await rm(join(this.folder, deploymentId), { recursive: true, force: true });
+    await syncDirectory(this.folder);
+  }
+
+  private async read(name: string): Promise<void> {
+    try {
+      const record = recordSchema.parse(JSON.parse(await readFile(join(this.folder, name, "deployment.json"), "utf8")));
+      this.records.set(record.deploymentId, record);
+    } catch (error) {
+      if (!isSystemError(error, "ENOENT", "ENOTDIR")) throw error;
+      await rm(join(this.folder, name), { recursive: true, force: true });
+    }
+  }
+}
+
+async function replace(folder: string, name: string, value: unknown): Promise<void> {
+  await moveIntoPlace(await writeTemporary(folder, Buffer.from(JSON.stringify(value))), join(folder, name));
+}

@@ -1,0 +1,64 @@
+import { BlockList, isIP } from "node:net";
+
+/**
+ * Addresses that agents must not reach: everything that is not the public internet. From the IANA special-purpose
+ * registries for IPv4 and IPv6.
+ */
+const blocked = new BlockList();
+const IPV4 = [
+  ["0.0.0.0", 8],
+  ["10.0.0.0", 8],
+  ["100.64.0.0", 10],
+  ["127.0.0.0", 8],
+  // Link-local, with the clouds' metadata services at 169.254.169.254.
+  ["169.254.0.0", 16],
+  ["172.16.0.0", 12],
+  ["192.0.0.0", 24],
+  ["192.0.2.0", 24],
+  ["192.88.99.0", 24],
+  ["192.168.0.0", 16],
+  ["198.18.0.0", 15],
+  ["198.51.100.0", 24],
+  ["203.0.113.0", 24],
+  ["224.0.0.0", 4],
+  ["240.0.0.0", 4],
+] as const;
+const IPV6 = [
+  // Unspecified, loopback, and IPv4-compatible addresses.
+  ["::", 96],
+  // IPv4-mapped and IPv4-translated addresses: whoever means IPv4 can say so.
+  ["::ffff:0:0", 96],
+  ["::ffff:0:0:0", 96],
+  // NAT64, which would reach IPv4 addresses that are refused as such.
+  ["64:ff9b::", 96],
+  ["64:ff9b:1::", 48],
+  ["100::", 64],
+  // Teredo, benchmarking, documentation, ORCHID.
+  ["2001::", 23],
+  ["2001:db8::", 32],
+  // 6to4, which holds an IPv4 address.
+  ["2002::", 16],
+  ["3fff::", 20],
+  ["5f00::", 16],
+  // Unique local, with AWS's metadata service at fd00:ec2::254; link-local; site-local; multicast.
+  ["fc00::", 7],
+  ["fe80::", 10],
+  ["fec0::", 10],
+  ["ff00::", 8],
+] as const;
+for (const [network, prefix] of IPV4) blocked.addSubnet(network, prefix, "ipv4");
+for (const [network, prefix] of IPV6) blocked.addSubnet(network, prefix, "ipv6");
+
+/** Whether an address belongs to the public internet. Text that is no address does not. */
+export function isPublicAddress(address: string): boolean {
+  const family = isIP(address);
+  if (family === 0 || address.includes("%")) return false;
+  if (family === 4) return !blocked.check(address, "ipv4");
+  return !blocked.check(address, "ipv6") && !isMappedPrivate(address);
+}
+
+/** BlockList reads `::ffff:a.b.c.d` as IPv4 in some versions, so the IPv6 rule above may not see it: such an address is refused here whatever it maps to. */
+function isMappedPrivate(address: string): boolean {
+  const { hostname } = new URL(`http://[${address}]/`);
+  return hostname.startsWith("[::ffff:");
+}

@@ -1,0 +1,188 @@
+import { type LookupAddress, lookup } from "node:dns";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { isIP, type LookupFunction } from "node:net";
+import { Transform, type TransformCallback } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import type { Logger } from "@whs/platform/log";
+import { Agent, type Dispatcher } from "undici";
+import type { DeploymentRegistry } from "../deployments/registry.ts";
+import { listenOn } from "../json-server.ts";
+import { isPublicAddress } from "./address.ts";
+import type { EgressPolicy } from "./policy.ts";
+
+/** Request was refused or failed; the dispatcher makes an error of it, as for any request without an answer. */
+const ERROR_HEADER = "x-whs-egress-error";
+const URL_HEADER = "x-whs-egress-url";
+const DEPLOYMENT_HEADER = "x-whs-egress-deployment";
+
+/** Model calls answer late and stream long. */
+const HEADERS_TIMEOUT_MS = 300_000;
+const BODY_TIMEOUT_MS = 300_000;
+const CONNECT_TIMEOUT_MS = 10_000;
+const MAX_REQUEST_BYTES = 64 * 1024 * 1024;
+const MAX_RESPONSE_BYTES = 256 * 1024 * 1024;
+/** Requests of one tenant at once. */
+const MAX_CONCURRENT = 256;
+/** Belong to one connection, not to the request; Node writes its own. */
+const HOP_HEADERS = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+  "expect",
+  "host",
+]);
+
+class EgressRefusal extends Error {
+  override readonly name = "EgressRefusal";
+}
+
+/**
+ * The only way out of cells. It resolves names itself and connects to the very address that it has checked,
+ * follows no redirect, and knows from the socket whose request it is.
+ */
+export class EgressProxy {
+  private readonly policy: EgressPolicy;
+  private readonly registry: DeploymentRegistry;
+  private readonly logger: Logger;
+  private readonly outside: Agent;
+  private readonly opened: Agent;
+
+  constructor(policy: EgressPolicy, registry: DeploymentRegistry, logger: Logger) {
+    this.policy = policy;
+    this.registry = registry;
+    this.logger = logger;
+    this.outside = createAgent(lookupPublic);
+    this.opened = createAgent(lookup as LookupFunction);
+  }
+
+  async listen(userId: string, socketPath: string, uid: number | null): Promise<Server> {
+    let running = 0;
+    const server = createServer((request, response) => {
+      if (running >= MAX_CONCURRENT) return refuse(response, "Too many requests of this tenant are running.");
+      running += 1;
+      response.once("close", () => (running -= 1));
+      void this.answer(userId, request, response);
+    });
+    server.requestTimeout = 0;
+    server.keepAliveTimeout = 0;
+    return listenOn(server, socketPath, uid);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.outside.destroy(), this.opened.destroy()]);
+  }
+
+  private async answer(userId: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const gone = new AbortController();
+    response.once("close", () => gone.abort());
+    try {
+      const { url, agent } = this.check(userId, request);
+      const upstream = await agent.request({
+        origin: url.origin,
+        path: url.pathname + url.search,
+        method: (request.method ?? "GET") as Dispatcher.HttpMethod,
+        headers: forwardedHeaders(request.rawHeaders, url.host),
+        body: hasBody(request) ? request.pipe(new BoundedBody(MAX_REQUEST_BYTES)) : null,
+        signal: gone.signal,
+      });
+      response.writeHead(upstream.statusCode, responseHeaders(upstream.headers));
+      await pipeline(upstream.body, new BoundedBody(MAX_RESPONSE_BYTES), response);
+    } catch (error) {
+      if (gone.signal.aborted) return;
+      if (response.headersSent) response.destroy();
+      else refuse(response, this.publicReason(error));
+    }
+  }
+
+  /** @throws EgressRefusal */
+  private check(userId: string, request: IncomingMessage): { url: URL; agent: Agent } {
+    const deployment = this.registry.get(String(request.headers[DEPLOYMENT_HEADER]));
+    if (deployment === undefined || deployment.userId !== userId) throw new EgressRefusal("the deployment is gone");
+    const url = new URL(String(request.headers[URL_HEADER]));
+    if (url.protocol !== "http:" && url.protocol !== "https:")
+      throw new EgressRefusal(`${url.protocol} is not supported, only http: and https:`);
+    const host = url.hostname.replace(/^\[|\]$/g, "").toLowerCase();
+    const port = Number(url.port === "" ? (url.protocol === "https:" ? 443 : 80) : url.port);
+    if (!this.policy.allows(deployment.agentId, host)) throw new EgressRefusal(`${host} is not on the agent's list of allowed hosts`);
+    if (this.policy.opensPrivate(host, port)) return { url, agent: this.opened };
+    // An address is connected to without being looked up, so it is checked here.
+    if (isIP(host) !== 0 && !isPublicAddress(host)) throw new EgressRefusal(`${host} is not a public address`);
+    return { url, agent: this.outside };
+  }
+
+  private publicReason(error: unknown): string {
+    if (error instanceof EgressRefusal) return `The request was refused: ${error.message}.`;
+    this.logger.debug({ err: error }, "An agent's request failed");
+    const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
+    return `The request failed: ${code}.`;
+  }
+}
+
+function createAgent(find: LookupFunction): Agent {
+  return new Agent({
+    connect: { lookup: find, timeout: CONNECT_TIMEOUT_MS },
+    connections: 64,
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    bodyTimeout: BODY_TIMEOUT_MS,
+    keepAliveTimeout: 10_000,
+  });
+}
+
+/** Gives the socket only public addresses, and refuses a name that has none. Nothing resolves the name a second time. */
+const lookupPublic: LookupFunction = (hostname, options, callback) => {
+  lookup(hostname, { ...options, all: true }, (error, addresses: LookupAddress[]) => {
+    if (error !== null) return callback(error, []);
+    const open = addresses.filter(({ address }) => isPublicAddress(address));
+    const [first] = open;
+    if (first === undefined) return callback(new EgressRefusal(`${hostname} has no public address`), []);
+    if (options.all === true) callback(null, open);
+    else callback(null, first.address, first.family);
+  });
+};
+
+/** Cuts a transfer off instead of letting it fill the memory of whoever reads it. */
+class BoundedBody extends Transform {
+  private readonly maxBytes: number;
+  private bytes = 0;
+
+  constructor(maxBytes: number) {
+    super();
+    this.maxBytes = maxBytes;
+  }
+
+  override _transform(chunk: Buffer, _encoding: string, callback: TransformCallback): void {
+    this.bytes += chunk.length;
+    if (this.bytes > this.maxBytes) callback(new EgressRefusal(`more than ${this.maxBytes} bytes`));
+    else callback(null, chunk);
+  }
+}
+
+function refuse(response: ServerResponse, reason: string): void {
+  response.writeHead(502, { [ERROR_HEADER]: encodeURIComponent(reason) }).end();
+}
+
+function hasBody(request: IncomingMessage): boolean {
+  return request.headers["content-length"] !== undefined || request.headers["transfer-encoding"] !== undefined;
+}
+
+function forwardedHeaders(raw: readonly string[], host: string): string[] {
+  const headers = ["host", host];
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = raw[i]?.toLowerCase() ?? "";
+    if (!HOP_HEADERS.has(name) && !name.startsWith("x-whs-egress-")) headers.push(name, raw[i + 1] ?? "");
+  }
+  return headers;
+}
+
+function responseHeaders(headers: Dispatcher.ResponseData["headers"]): Record<string, string | string[]> {
+  const kept: Record<string, string | string[]> = {};
+  for (const [name, value] of Object.entries(headers))
+    if (value !== undefined && !HOP_HEADERS.has(name) && name !== ERROR_HEADER) kept[name] = value;
+  return kept;
+}

@@ -1,0 +1,138 @@
+/** Composition root: opens everything of a data-plane node, in order, and closes it in the reverse order. */
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { createDirectory } from "@whs/platform/durable-files";
+import type { Logger } from "@whs/platform/log";
+import { openSecretStore } from "@whs/platform/secrets";
+import { assembleCell, COMPATIBILITY_DATE } from "@whs/runtimes/cell";
+import type { Described } from "@whs/runtimes/supervisor-protocol";
+import { listenApi } from "./api.ts";
+import { Cells } from "./cells/cells.ts";
+import { livingOwner, removeOwner, writeOwner } from "./cells/owner.ts";
+import type { SupervisorConfig } from "./config.ts";
+import { Loads } from "./deployments/loads.ts";
+import { DeploymentRegistry } from "./deployments/registry.ts";
+import { openEgressPolicy } from "./egress/policy.ts";
+import { EgressProxy } from "./egress/proxy.ts";
+import { closeServer } from "./json-server.ts";
+import { AgentFilters } from "./logs/agent-filters.ts";
+import { LogForwarder } from "./logs/forwarder.ts";
+import { planSandbox } from "./sandbox/sandbox.ts";
+import { TelemetryForwarder } from "./telemetry/forwarder.ts";
+import { Journal } from "./telemetry/journal.ts";
+
+export interface Supervisor {
+  socketPath: string;
+  /** Sentences for the person who starts it: which isolation layers are on, and which are not. */
+  notes: readonly string[];
+  /** Takes no more, lets what runs end, delivers what cells reported. Within ten seconds. */
+  close(): Promise<void>;
+}
+
+/** Of the ten seconds that stopping may take. */
+const DRAIN_MS = 5_000;
+const DELIVER_MS = 2_500;
+/** Dispatcher's buffer while the control socket is slow. */
+const MAX_BUFFERED = 20_000;
+
+/** What a node can do for deployments, for the stack's components. */
+const CAPABILITIES = ["streaming", "sessions", "secrets", "egress", "logs", "telemetry"];
+
+/** @throws Error when another supervisor owns the data directory, or a demanded layer of isolation is missing. */
+export async function openSupervisor(config: SupervisorConfig, logger: Logger): Promise<Supervisor> {
+  await Promise.all([createDirectory(config.planeDir), createDirectory(config.runDir)]);
+  const ownerFile = join(config.planeDir, "supervisor.json");
+  await takeOwnership(ownerFile);
+  const workerd = locateWorkerd();
+  const [sandbox, assembly, secrets, registry, policy, journal, version] = await Promise.all([
+    planSandbox({
+      ...config.cell,
+      mode: config.cell.sandbox,
+      workerd: workerd.path,
+      owner: ownerTag(config.planeDir),
+      probeDir: config.runDir,
+    }),
+    assembleCell({
+      workerd: workerd.path,
+      limits: { maxInvocations: config.cell.maxInvocations, maxBuffered: MAX_BUFFERED },
+      maxHeapMb: config.cell.heapMb,
+    }),
+    openSecretStore(config.secrets),
+    DeploymentRegistry.open(config.planeDir),
+    openEgressPolicy(config.egress),
+    Journal.open(join(config.planeDir, "telemetry"), config.journalBytes),
+    ownVersion(),
+  ]);
+  const filters = new AgentFilters();
+  const loads = new Loads(registry, secrets, filters);
+  const egress = new EgressProxy(policy, registry, logger);
+  const telemetry = new TelemetryForwarder({ apiUrl: config.apiUrl, journal, registry, secrets, prices: config.prices, logger });
+  const logs = new LogForwarder({
+    apiUrl: config.apiUrl,
+    registry,
+    filters,
+    secrets,
+    linesPerSecond: config.cell.logLinesPerSecond,
+    logger,
+  });
+  const cells = new Cells({
+    ...config.cell,
+    runDir: config.runDir,
+    planeDir: config.planeDir,
+    sandbox,
+    config: assembly.config,
+    loads,
+    reports: { telemetry: (userId, records) => telemetry.report(userId, records), logs: (userId, records) => logs.report(userId, records) },
+    listenForEgress: (userId, socketPath, uid) => egress.listen(userId, socketPath, uid),
+    watchdog: { intervalMs: config.cell.heartbeatMs, cpuMs: config.cell.heartbeatCpuMs, wallMs: config.cell.heartbeatWallMs },
+    memoryBytes: config.cell.memoryMb * 1024 * 1024,
+    onEnded: (userId) => filters.forgetAll(registry.ofTenant(userId)),
+    logger,
+  });
+  const describe = (): Described => ({
+    version,
+    workerd: workerd.version,
+    compatibilityDate: COMPATIBILITY_DATE,
+    isolation: [...sandbox.layers],
+    capabilities: CAPABILITIES,
+    cells: { running: cells.count, limit: cells.limit },
+  });
+  const health = () => ({ healthy: true, detail: `${cells.count} of ${cells.limit} cells run` });
+  telemetry.start();
+  logs.start();
+  const api = await listenApi(config.socketPath, { registry, loads, cells, shim: assembly.shim, roots: config, describe, health, logger });
+  const close = async () => {
+    await closeServer(api);
+    await cells.close(DRAIN_MS);
+    await Promise.all([telemetry.close(DELIVER_MS), logs.close(DELIVER_MS)]);
+    await egress.close();
+    await removeOwner(ownerFile);
+  };
+  const notes = sandbox.layers.map(({ layer, active, detail }) => `${active ? "on" : "MISSING"}: ${layer}: ${detail}`);
+  return { socketPath: config.socketPath, notes, close };
+}
+
+/** Two supervisors on one directory would start two cells on one storage. */
+async function takeOwnership(ownerFile: string): Promise<void> {
+  const owner = await livingOwner(ownerFile);
+  if (owner !== null && owner.pid !== process.pid) throw new Error(`Another supervisor, process ${owner.pid}, uses this data directory.`);
+  await writeOwner(ownerFile, process.pid);
+}
+
+/** Short, and the same for the same directory, so that what a killed supervisor left is found again. */
+function ownerTag(planeDir: string): string {
+  return createHash("sha256").update(planeDir).digest("hex").slice(0, 8);
+}
+
+/** The npm package's entry is a CommonJS module that exports the path of the binary for this platform. */
+function locateWorkerd(): { path: string; version: string } {
+  const found = createRequire(import.meta.url)("workerd") as { default: string; version: string };
+  return { path: found.default, version: found.version };
+}
+
+async function ownVersion(): Promise<string> {
+  const text = await readFile(new URL("../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+}

@@ -1,0 +1,2 @@
+export { defineAgent } from "./define-agent.ts";
+export type * from "./types.ts";

@@ -1,0 +1,53 @@
+import { AnswerError, readAnswer, type AnswerResult, type AnswerSink } from "./answer.ts";
+import { callFetchAgent } from "./fetch-agent.ts";
+import type { Agent, FetchAgent, FetchContext, InvokeArguments } from "./types.ts";
+
+/** The entrypoint exports neither form of an agent; the message tells the author what to export. */
+export class ModuleShapeError extends Error {
+  override readonly name = "ModuleShapeError";
+}
+
+export type LoadedAgent = { form: "invoke"; agent: Agent<never> } | { form: "fetch"; agent: FetchAgent<never> };
+
+export interface Invocation extends Omit<InvokeArguments<never>, "env"> {
+  env: unknown;
+  waitUntil: FetchContext["waitUntil"];
+  /** Whether the caller wants pieces as they come. */
+  stream: boolean;
+}
+
+/** The agent in a module's namespace: a default export with `invoke` or `fetch`, or exports of these names. */
+export function findAgent(module: Readonly<Record<string, unknown>>): LoadedAgent {
+  for (const candidate of [module.default, module]) {
+    if (hasMethod(candidate, "invoke")) return { form: "invoke", agent: candidate as unknown as Agent<never> };
+    if (hasMethod(candidate, "fetch")) return { form: "fetch", agent: candidate as unknown as FetchAgent<never> };
+  }
+  const exported = Object.keys(module);
+  throw new ModuleShapeError(
+    `The entrypoint must export an agent, as in "export default { invoke(…) { … } }", or a handler with fetch(request, env, ctx). It exports ${exported.length === 0 ? "nothing" : exported.slice(0, 10).join(", ")}.`,
+  );
+}
+
+/** Runs one invocation to its end. @throws what the agent threw, AnswerError, or the signal's reason. */
+export async function runInvocation(loaded: LoadedAgent, invocation: Invocation, sink: AnswerSink): Promise<AnswerResult> {
+  const { waitUntil, stream, ...args } = invocation;
+  // What `env` holds is the author's declaration; nothing here looks into it.
+  const typed = args as InvokeArguments<never>;
+  if (loaded.form === "invoke") return readAnswer(loaded.agent.invoke(typed), sink);
+  return readAnswer(callFetchAgent(loaded.agent, typed, waitUntil, stream), sink);
+}
+
+/** Longest message of an agent's error that is passed on, in UTF-16 units. */
+const MAX_MESSAGE = 1000;
+
+/** What may be shown of an error that agent code threw: its message (with its name where that tells more), without stack, bounded. */
+export function describeFailure(error: unknown): string {
+  if (error instanceof AnswerError) return error.message.slice(0, MAX_MESSAGE);
+  const message = error instanceof Error ? (error.name === "Error" ? error.message : `${error.name}: ${error.message}`) : String(error);
+  return message.slice(0, MAX_MESSAGE);
+}
+
+function hasMethod(value: unknown, name: string): boolean {
+  if ((typeof value !== "object" && typeof value !== "function") || value === null) return false;
+  return typeof (value as Record<string, unknown>)[name] === "function";
+}

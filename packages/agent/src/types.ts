@@ -1,0 +1,102 @@
+/** One turn of a conversation. */
+export interface Message {
+  role: "system" | "user" | "assistant" | "tool";
+  content: string;
+}
+
+/**
+ * What an agent reports about its own use. A figure left out is filled in by the platform: tokens are then estimated
+ * from the characters of input and output. A later report replaces an earlier one, figure by figure.
+ */
+export interface Usage {
+  /** Tokens of all model calls of this invocation, prompt and completion together. */
+  tokens?: number;
+  toolCalls?: number;
+}
+
+/** A whole answer, or one piece of a streamed one: text pieces are joined, `usage` and `messages` replace earlier ones. */
+export interface AnswerPart {
+  text?: string;
+  usage?: Usage;
+  /** The new messages of this turn, where a caller should see more than the text (tool calls, for example). */
+  messages?: readonly Message[];
+}
+export type AnswerPiece = string | AnswerPart;
+
+/** Everything `invoke` may return, or a promise of it. A Vercel AI SDK `textStream` is one of these as it is. */
+export type Answer = AnswerPiece | AsyncIterable<AnswerPiece> | Iterable<AnswerPart> | Generator<AnswerPiece> | ReadableStream<AnswerPiece>;
+
+export interface InvokeOptions {
+  maxSteps?: number;
+  temperature?: number;
+  toolPolicy?: { allow?: readonly string[]; deny?: readonly string[] };
+}
+
+export interface InvokeArguments<Env = Record<string, string>> {
+  /** Messages of this request, oldest first; at least one. Earlier turns are not in it: keep them with `session.messages`. */
+  messages: readonly Message[];
+  session: Session;
+  /** The agent's secrets and settings by name. */
+  env: Env;
+  /** Aborts when the caller has gone or the time is over: pass it on to `fetch`. */
+  signal: AbortSignal;
+  traceId: string;
+  options: InvokeOptions;
+}
+
+/** What belongs to one conversation and lasts over its calls, restarts and deployments. */
+export interface Session {
+  /** Opaque. Null where the agent is stateless; its storage then refuses every call. */
+  readonly id: string | null;
+  readonly storage: SessionStorage;
+  /** A history that is kept only if you append to it. */
+  readonly messages: SessionMessages;
+}
+
+/** Which keys to list, in the order of their UTF-8 bytes. */
+export interface ListOptions {
+  prefix?: string;
+  /** First key, inclusive. */
+  start?: string;
+  /** Last key, exclusive. */
+  end?: string;
+  reverse?: boolean;
+  limit?: number;
+}
+
+/** Reads and writes of a session's values. A value is anything that structured clone takes, up to 2 MB. */
+export interface StorageOperations {
+  get<T = unknown>(key: string): Promise<T | undefined>;
+  put<T>(key: string, value: T): Promise<void>;
+  /** Whether there was such a key. */
+  delete(key: string): Promise<boolean>;
+  list<T = unknown>(options?: ListOptions): Promise<Map<string, T>>;
+}
+
+export interface SessionStorage extends StorageOperations {
+  /** All writes of `run` happen, or none of them when it throws. */
+  transaction<R>(run: (transaction: StorageOperations) => Promise<R>): Promise<R>;
+}
+
+export interface SessionMessages {
+  list(): Promise<Message[]>;
+  append(...messages: readonly Message[]): Promise<void>;
+  clear(): Promise<void>;
+}
+
+export interface Agent<Env = Record<string, string>> {
+  invoke(args: InvokeArguments<Env>): Answer | Promise<Answer>;
+}
+
+/** Third argument of the `fetch` form. */
+export interface FetchContext {
+  waitUntil(promise: Promise<unknown>): void;
+  session: Session;
+  signal: AbortSignal;
+  traceId: string;
+}
+
+/** Any web-standard handler is an agent too: it gets `POST /invoke` with the invoke/v1 body. */
+export interface FetchAgent<Env = Record<string, string>> {
+  fetch(request: Request, env: Env, context: FetchContext): Response | Promise<Response>;
+}

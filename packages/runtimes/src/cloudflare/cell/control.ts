@@ -1,0 +1,57 @@
+/** What the dispatcher asks of the supervisor over the cell's control socket, and what it reports there. */
+import type { LoaderModule } from "cloudflare:workers";
+
+/** `GET /deployments/{id}?failed={loadId}`: which load serves a deployment now. 404 when it is not this tenant's. */
+export interface LoadTicket {
+  /** `deploymentId:secretsRevision:attempt`; a failed load is cached under its id, so `failed` asks for the next attempt. */
+  loadId: string;
+  agentId: string;
+  sessionful: boolean;
+}
+
+/** `GET /loads/{loadId}`: code and secrets, as they go into the loader. Binary modules are base64. */
+export interface LoadCode {
+  compatibilityDate: string;
+  compatibilityFlags: readonly string[];
+  mainModule: string;
+  modules: Readonly<
+    Record<string, Exclude<LoaderModule, { data: ArrayBuffer } | { wasm: ArrayBuffer }> | { data: string } | { wasm: string }>
+  >;
+  secrets: Readonly<Record<string, string>>;
+}
+
+/** `POST /telemetry`: finished invocations, oldest first. */
+export interface InvocationRecord {
+  eventId: string;
+  deploymentId: string;
+  traceId: string;
+  /** Epoch milliseconds of its end. */
+  at: number;
+  tokens: number;
+  tokensEstimated: boolean;
+  computeMs: number;
+  toolCalls: number;
+  errorClass: "runtime" | null;
+  durableObjectOps: number;
+}
+
+/** `POST /logs`: what agents wrote, unredacted. */
+export interface LogRecord {
+  deploymentId: string;
+  traceId: string | null;
+  /** Epoch milliseconds. */
+  at: number;
+  level: string;
+  message: string;
+}
+
+/** `GET /heartbeat` on the cell's own socket. */
+export interface Heartbeat {
+  inFlight: number;
+  /** Versions loaded since the start; none is ever evicted. */
+  loads: number;
+  /** Records that were dropped because the buffers were full. */
+  dropped: number;
+  /** Records not yet handed to the supervisor. */
+  pending: number;
+}

@@ -1,0 +1,105 @@
+/**
+ * The trusted front of a cell. It owns routing, sessions, figures and egress; agents run in isolates of their own, which
+ * it loads, and everything that comes out of them is checked here.
+ */
+import { type CellContext, WorkerEntrypoint } from "cloudflare:workers";
+import type { CellFailure } from "./answers.ts";
+import type { Heartbeat } from "./control.ts";
+import type { CellEnv } from "./env.ts";
+import { invocationsInFlight, invoke, parseInvocation, records } from "./invocations.ts";
+import { forgetTicket, loadCount, loadWorker } from "./loads.ts";
+import { logs, tailRecords, type TailEvent } from "./log-tail.ts";
+import { destroyObject, destroySession, applyFirstWrites } from "./sessions.ts";
+import type { Write } from "./session-store.ts";
+
+export { Session } from "./session-object.ts";
+
+interface DeploymentProps {
+  deploymentId: string;
+}
+
+/** Every request that an agent makes leaves through here, with a name that it cannot forge. */
+export class Egress extends WorkerEntrypoint<CellEnv, DeploymentProps> {
+  async fetch(request: Request): Promise<Response> {
+    const headers = new Headers(request.headers);
+    headers.set("x-whs-egress-url", request.url);
+    headers.set("x-whs-egress-deployment", this.ctx.props.deploymentId);
+    const response = await this.env.EGRESS.fetch("http://egress/", {
+      method: request.method,
+      headers,
+      body: request.body,
+      redirect: "manual",
+      signal: request.signal,
+    });
+    const refusal = response.headers.get("x-whs-egress-error");
+    if (refusal !== null) throw new TypeError(decodeURIComponent(refusal));
+    return response;
+  }
+}
+
+export class LogTail extends WorkerEntrypoint<CellEnv, DeploymentProps> {
+  tail(events: readonly TailEvent[]): void {
+    for (const record of tailRecords(events, this.ctx.props.deploymentId)) logs.push(record, this.env);
+    logs.flush(this.env, (promise) => this.ctx.waitUntil(promise));
+  }
+}
+
+/** Given to one invocation of a session that holds nothing yet: its first write makes the session's object. */
+export class SessionWrites extends WorkerEntrypoint<CellEnv, { objectId: string; agentId: string; loadId: string }> {
+  apply(writes: readonly Write[]): Promise<void> {
+    return applyFirstWrites(this.env, this.ctx.props, writes);
+  }
+}
+
+export default {
+  async fetch(request: Request, env: CellEnv, context: CellContext): Promise<Response> {
+    const path = new URL(request.url).pathname.split("/");
+    const verb = path[1];
+    if (verb === "invoke" || verb === "stream") return invoke(env, context, request, parseInvocation(verb, path));
+    if (verb === "heartbeat") return heartbeat(env, context);
+    if (verb === "inspect") return inspect(env, context, decodeURIComponent(path[2] ?? ""));
+    if (verb === "forget") {
+      forgetTicket(path[2] ?? "");
+      return new Response(null, { status: 204 });
+    }
+    if (verb === "destroy-object") {
+      await destroyObject(env, path[2] ?? "", path[3] ?? "");
+      return new Response(null, { status: 204 });
+    }
+    if (verb === "destroy-session") {
+      await destroySession(env, path[2] ?? "", decodeURIComponent(path[3] ?? ""));
+      return new Response(null, { status: 204 });
+    }
+    return new Response(null, { status: 404 });
+  },
+};
+
+/** Also restarts deliveries whose request was cut off. */
+function heartbeat(env: CellEnv, context: CellContext): Response {
+  const waitUntil = (promise: Promise<unknown>) => context.waitUntil(promise);
+  records.flush(env, waitUntil);
+  logs.flush(env, waitUntil);
+  const state: Heartbeat = {
+    inFlight: invocationsInFlight(),
+    loads: loadCount(),
+    dropped: records.dropped + logs.dropped,
+    pending: records.pending + logs.pending,
+  };
+  return Response.json(state);
+}
+
+/** Loads a version once, so that a module that cannot start is found at deploy and not by its first caller. */
+async function inspect(env: CellEnv, context: CellContext, loadId: string): Promise<Response> {
+  try {
+    const response = await loadWorker(env, context, loadId).getEntrypoint().fetch("http://agent/inspect");
+    return new Response(await response.text(), { status: response.ok ? 200 : 422 });
+  } catch (error) {
+    const failure: CellFailure = {
+      kind: "invalid",
+      message: error instanceof Error ? error.message : String(error),
+      retryable: false,
+      reached: false,
+    };
+    return Response.json(failure, { status: 422 });
+  }
+}

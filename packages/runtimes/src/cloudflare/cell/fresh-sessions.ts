@@ -1,0 +1,87 @@
+import { SESSION_FOLDER } from "./answers.ts";
+import type { CellEnv } from "./env.ts";
+
+/**
+ * Which sessions hold something. Opening a session's object makes files, so an invocation of a session that
+ * holds nothing runs without it; only its first write makes the object.
+ */
+const stored = new Set<string>();
+/** Sessions that are in use by an invocation that found them empty, or that are being removed: others wait. */
+const busy = new Map<string, Promise<void>>();
+/** Invocations that run in a session's object now. */
+const visits = new Map<string, number>();
+/** Ids remembered at most; one that was forgotten costs a look at the disk. */
+const MAX_KNOWN = 100_000;
+
+/** A session's place in line: `fresh` when it held nothing and nobody else uses it until `leave`. */
+export interface Visit {
+  fresh: boolean;
+  leave(): void;
+}
+
+export async function enterSession(env: CellEnv, objectId: string): Promise<Visit> {
+  await untilFree(objectId);
+  if (stored.has(objectId)) return visitStored(objectId);
+  const free = hold(objectId);
+  try {
+    if (!(await existsOnDisk(env, objectId))) return { fresh: true, leave: free };
+  } catch (error) {
+    free();
+    throw error;
+  }
+  markStored(objectId);
+  const visit = visitStored(objectId);
+  free();
+  return visit;
+}
+
+/** Runs `remove` while nobody uses the session; does nothing when somebody does, whose own end will come back to it. */
+export async function removeSession(objectId: string, remove: () => Promise<void>, { evenIfUsed = false } = {}): Promise<void> {
+  await untilFree(objectId);
+  if (visits.has(objectId) && !evenIfUsed) return;
+  const free = hold(objectId);
+  try {
+    await remove();
+    stored.delete(objectId);
+  } finally {
+    free();
+  }
+}
+
+export function markStored(objectId: string): void {
+  if (stored.size >= MAX_KNOWN) stored.clear();
+  stored.add(objectId);
+}
+
+function visitStored(objectId: string): Visit {
+  visits.set(objectId, (visits.get(objectId) ?? 0) + 1);
+  const leave = () => {
+    const others = (visits.get(objectId) ?? 1) - 1;
+    if (others === 0) visits.delete(objectId);
+    else visits.set(objectId, others);
+  };
+  return { fresh: false, leave };
+}
+
+async function untilFree(objectId: string): Promise<void> {
+  for (let other = busy.get(objectId); other !== undefined; other = busy.get(objectId)) await other;
+}
+
+function hold(objectId: string): () => void {
+  let free: (() => void) | undefined;
+  busy.set(
+    objectId,
+    new Promise((resolve) => {
+      free = resolve;
+    }),
+  );
+  return () => {
+    busy.delete(objectId);
+    free?.();
+  };
+}
+
+export async function existsOnDisk(env: CellEnv, objectId: string): Promise<boolean> {
+  const response = await env.SESSION_FILES.fetch(`http://files/${SESSION_FOLDER}/${objectId}.sqlite`, { method: "HEAD" });
+  return response.ok;
+}

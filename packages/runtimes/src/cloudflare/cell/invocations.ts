@@ -1,0 +1,166 @@
+import type { CellContext, Fetcher } from "cloudflare:workers";
+import { LOAD_HEADER, SESSION_HEADER, TRACE_HEADER } from "./answers.ts";
+import type { InvocationRecord, LoadTicket } from "./control.ts";
+import type { CellEnv } from "./env.ts";
+import { enterSession, type Visit } from "./fresh-sessions.ts";
+import { loadWorker, ticketFor } from "./loads.ts";
+import { Outbox } from "./outbox.ts";
+import { failureResponse, Meter, relayStream, relayUnary } from "./relay.ts";
+import { removeEmptySession, sessionObjectId } from "./sessions.ts";
+
+export const records = new Outbox<InvocationRecord>("/telemetry");
+
+let inFlight = 0;
+/** Loads that answered once: when one of them fails later, it is not because it cannot start. */
+const proven = new Set<string>();
+
+export function invocationsInFlight(): number {
+  return inFlight;
+}
+
+/** `/{invoke|stream}/{deploymentId}/{eventId}/{traceId}/{inputCharacters}/{timeoutMs}[/{sessionId}]` */
+export interface InvocationTarget {
+  verb: "invoke" | "stream";
+  deploymentId: string;
+  eventId: string;
+  traceId: string;
+  inputCharacters: number;
+  timeoutMs: number;
+  sessionId: string | null;
+}
+
+export function parseInvocation(verb: "invoke" | "stream", path: readonly string[]): InvocationTarget {
+  const [, , deploymentId = "", eventId = "", traceId = "", inputCharacters = "0", timeoutMs = "0", sessionId] = path;
+  return {
+    verb,
+    deploymentId,
+    eventId,
+    traceId: decodeURIComponent(traceId),
+    inputCharacters: Number(inputCharacters),
+    timeoutMs: Number(timeoutMs),
+    sessionId: sessionId === undefined || sessionId === "" ? null : decodeURIComponent(sessionId),
+  };
+}
+
+export async function invoke(env: CellEnv, context: CellContext, request: Request, target: InvocationTarget): Promise<Response> {
+  if (inFlight >= env.LIMITS.maxInvocations) {
+    return failureResponse({
+      kind: "capacity",
+      message: "Too many invocations are running in this cell.",
+      retryable: true,
+      reached: false,
+    });
+  }
+  inFlight += 1;
+  const meter = new Meter(target, (record) => {
+    inFlight -= 1;
+    if (record === null) return;
+    records.push(record, env);
+    records.flush(env, (promise) => context.waitUntil(promise));
+  });
+  // Kept alive past a caller that goes away, so that the agent is told, and its use is recorded.
+  const done = run(env, context, request, target, meter);
+  context.waitUntil(done);
+  return done;
+}
+
+async function run(env: CellEnv, context: CellContext, request: Request, target: InvocationTarget, meter: Meter): Promise<Response> {
+  try {
+    const ticket = await ticketFor(env, target.deploymentId);
+    if (ticket === null)
+      return meter.refuse({ kind: "not_found", message: "The deployment is not on this node.", retryable: false, reached: false });
+    const body = await request.text();
+    if (!ticket.sessionful || target.sessionId === null) return await callAgent(env, context, request, target, meter, body, ticket, null);
+    return await callInSession(env, context, request, target, meter, body, ticket, target.sessionId);
+  } catch (error) {
+    return unanswered(error, request, meter);
+  }
+}
+
+async function callInSession(
+  env: CellEnv,
+  context: CellContext,
+  request: Request,
+  target: InvocationTarget,
+  meter: Meter,
+  body: string,
+  ticket: LoadTicket,
+  sessionId: string,
+): Promise<Response> {
+  const objectId = sessionObjectId(env, ticket.agentId, sessionId);
+  const visit = await enterSession(env, objectId);
+  const place: SessionPlace = { objectId, sessionId, visit };
+  meter.onEnd((stored) => {
+    visit.leave();
+    if (!visit.fresh && !stored) context.waitUntil(removeEmptySession(env, ticket.agentId, objectId));
+  });
+  return callAgent(env, context, request, target, meter, body, ticket, place);
+}
+
+interface SessionPlace {
+  objectId: string;
+  sessionId: string;
+  visit: Visit;
+}
+
+async function callAgent(
+  env: CellEnv,
+  context: CellContext,
+  request: Request,
+  target: InvocationTarget,
+  meter: Meter,
+  body: string,
+  ticket: LoadTicket,
+  place: SessionPlace | null,
+): Promise<Response> {
+  const init = { method: "POST", headers: agentHeaders(request, target, ticket, place), body, signal: request.signal };
+  const url = `http://agent/${target.verb}`;
+  let response: Response;
+  try {
+    meter.start(place !== null && !place.visit.fresh ? 1 : 0);
+    response = await entrypoint(env, context, ticket, place).fetch(url, init);
+  } catch (error) {
+    if (proven.has(ticket.loadId) || request.signal.aborted) throw error;
+    // It may have been the load that failed, and a failed load stays failed: once more, under a new id.
+    const retry = await ticketFor(env, target.deploymentId, ticket.loadId);
+    if (retry === null) throw error;
+    response = await entrypoint(env, context, retry, place).fetch(url, { ...init, headers: agentHeaders(request, target, retry, place) });
+    proven.add(retry.loadId);
+  }
+  proven.add(ticket.loadId);
+  return target.verb === "stream" && response.ok ? relayStream(response, request, meter, context) : await relayUnary(response, meter);
+}
+
+/** Where the invocation runs: the session's object when it holds something, else the bare isolate. */
+function entrypoint(env: CellEnv, context: CellContext, ticket: LoadTicket, place: SessionPlace | null): Fetcher {
+  if (place !== null && !place.visit.fresh) return env.SESSION.get(env.SESSION.idFromString(place.objectId));
+  const worker = loadWorker(env, context, ticket.loadId);
+  if (place === null) return worker.getEntrypoint();
+  const { SessionWrites } = context.exports;
+  const props = { objectId: place.objectId, agentId: ticket.agentId, loadId: ticket.loadId };
+  return worker.getEntrypoint(undefined, { props: { session: SessionWrites?.({ props }) } });
+}
+
+function agentHeaders(request: Request, target: InvocationTarget, ticket: LoadTicket, place: SessionPlace | null): Record<string, string> {
+  const headers: Record<string, string> = { [TRACE_HEADER]: target.traceId };
+  const traceparent = request.headers.get("traceparent");
+  if (traceparent !== null) headers.traceparent = traceparent;
+  if (place === null) return headers;
+  headers[SESSION_HEADER] = encodeURIComponent(place.sessionId);
+  headers[LOAD_HEADER] = ticket.loadId;
+  return headers;
+}
+
+/** No answer came out of the isolate: the caller left, or the isolate could not run. */
+function unanswered(error: unknown, request: Request, meter: Meter): Response {
+  if (request.signal.aborted) {
+    meter.recordCancelled();
+    return failureResponse(
+      meter.timedOut
+        ? { kind: "timeout", message: "The agent did not answer in time.", retryable: true, reached: true }
+        : { kind: "runtime", message: "The invocation was cancelled.", retryable: true, reached: true },
+    );
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return meter.fail({ kind: "runtime", message: `The agent failed: ${message}`.slice(0, 1000), retryable: false, reached: meter.started });
+}

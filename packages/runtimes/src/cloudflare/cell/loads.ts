@@ -1,0 +1,61 @@
+import type { CellContext, LoadedWorker, LoaderModule } from "cloudflare:workers";
+import type { LoadCode, LoadTicket } from "./control.ts";
+import type { CellEnv } from "./env.ts";
+
+/** Tickets of deployments that were invoked since the start; the supervisor has one dropped when its secrets change. */
+const tickets = new Map<string, LoadTicket>();
+const loadIds = new Set<string>();
+
+export function loadCount(): number {
+  return loadIds.size;
+}
+
+export function forgetTicket(deploymentId: string): void {
+  tickets.delete(deploymentId);
+}
+
+/** Null when the deployment is unknown here. `failed`: the load that could not be used, to be tried under a new id. */
+export async function ticketFor(env: CellEnv, deploymentId: string, failed?: string): Promise<LoadTicket | null> {
+  const known = tickets.get(deploymentId);
+  if (known !== undefined && known.loadId !== failed) return known;
+  const query = failed === undefined ? "" : `?failed=${encodeURIComponent(failed)}`;
+  const response = await env.CONTROL.fetch(`http://control/deployments/${deploymentId}${query}`);
+  const body = await response.text();
+  if (response.status === 404) return null;
+  if (!response.ok) throw new Error(`The supervisor answered ${response.status} for a load ticket.`);
+  const ticket = JSON.parse(body) as LoadTicket;
+  tickets.set(deploymentId, ticket);
+  return ticket;
+}
+
+/** The isolate for a load, started when needed with code and secrets from the control socket. */
+export function loadWorker(env: CellEnv, context: Pick<CellContext, "exports">, loadId: string): LoadedWorker {
+  return env.LOADER.get(loadId, async () => {
+    loadIds.add(loadId);
+    const response = await env.CONTROL.fetch(`http://control/loads/${encodeURIComponent(loadId)}`);
+    if (!response.ok) throw new Error(`The supervisor answered ${response.status} for code.`);
+    const code = (await response.json()) as LoadCode;
+    const { Egress, LogTail } = context.exports;
+    if (Egress === undefined || LogTail === undefined) throw new Error("The dispatcher lacks an entrypoint.");
+    const props = { deploymentId: loadId.slice(0, loadId.indexOf(":")) };
+    return {
+      compatibilityDate: code.compatibilityDate,
+      compatibilityFlags: code.compatibilityFlags,
+      mainModule: code.mainModule,
+      modules: Object.fromEntries(Object.entries(code.modules).map(([name, module]) => [name, loaderModule(module)])),
+      env: code.secrets,
+      globalOutbound: Egress({ props }),
+      tails: [LogTail({ props })],
+    };
+  });
+}
+
+function loaderModule(module: LoadCode["modules"][string]): LoaderModule {
+  if ("data" in module) return { data: bytes(module.data) };
+  if ("wasm" in module) return { wasm: bytes(module.wasm) };
+  return module;
+}
+
+function bytes(base64: string): ArrayBuffer {
+  return Uint8Array.fromBase64(base64).buffer;
+}

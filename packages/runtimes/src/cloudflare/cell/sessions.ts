@@ -1,0 +1,45 @@
+import type { CellEnv } from "./env.ts";
+import { existsOnDisk, markStored, removeSession } from "./fresh-sessions.ts";
+import type { Write } from "./session-store.ts";
+
+/** A session belongs to an agent, not to one of its deployments, so that it outlives a deploy. */
+export function sessionObjectId(env: CellEnv, agentId: string, sessionId: string): string {
+  return env.SESSION.idFromName(`${agentId}/${sessionId}`).toString();
+}
+
+/** The supervisor notes the object before it exists, so that deleting an agent finds every one of its sessions. */
+export async function applyFirstWrites(
+  env: CellEnv,
+  { objectId, agentId, loadId }: { objectId: string; agentId: string; loadId: string },
+  writes: readonly Write[],
+): Promise<void> {
+  await tellSupervisor(env, "PUT", agentId, objectId);
+  markStored(objectId);
+  await env.SESSION.get(env.SESSION.idFromString(objectId)).apply(loadId, writes);
+}
+
+/** Removes a session that has come to hold nothing, unless it is in use again. */
+export function removeEmptySession(env: CellEnv, agentId: string, objectId: string): Promise<void> {
+  return removeSession(objectId, () => removeObject(env, agentId, objectId));
+}
+
+/** Removes a session whatever runs in it. */
+export async function destroySession(env: CellEnv, agentId: string, sessionId: string): Promise<void> {
+  await destroyObject(env, agentId, sessionObjectId(env, agentId, sessionId));
+}
+
+export async function destroyObject(env: CellEnv, agentId: string, objectId: string): Promise<void> {
+  if (!(await existsOnDisk(env, objectId))) return;
+  await removeSession(objectId, () => removeObject(env, agentId, objectId), { evenIfUsed: true });
+}
+
+async function removeObject(env: CellEnv, agentId: string, objectId: string): Promise<void> {
+  await env.SESSION.get(env.SESSION.idFromString(objectId)).destroy();
+  await tellSupervisor(env, "DELETE", agentId, objectId);
+}
+
+async function tellSupervisor(env: CellEnv, method: "PUT" | "DELETE", agentId: string, objectId: string): Promise<void> {
+  const response = await env.CONTROL.fetch(`http://control/sessions/${agentId}/${objectId}`, { method });
+  await response.arrayBuffer();
+  if (!response.ok) throw new Error(`The supervisor answered ${response.status} for a session.`);
+}
