@@ -18,7 +18,7 @@ const FIRST_RESTART_DELAY_MS = 250;
 const LONGEST_RESTART_DELAY_MS = 30_000;
 /** A process that ran this long before it crashed starts with the shortest delay again. */
 const STABLE_AFTER_MS = 60_000;
-const REPORTED_LOG_LINES = 15;
+const REPORTED_LOG_LINES = 30;
 
 export interface ChildOptions {
   name: string;

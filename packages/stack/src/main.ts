@@ -1,7 +1,8 @@
-/** What `npm start` and `whs up` run: the whole stack, until Ctrl-C. */
+/** What `npm start` and `whs up` run: the whole stack, or the processes that are named and what they need, until Ctrl-C. */
 import { onShutdown } from "@whs/platform/process";
 import { startedMessage } from "./console.ts";
 import { readStackConfig } from "./config.ts";
+import { PROCESSES, type ProcessName } from "./processes.ts";
 import { startStack, type Stack } from "./stack.ts";
 
 /** The stack keeps its own deadlines, which end a moment before this one. */
@@ -28,10 +29,24 @@ say(startedMessage(stack, (Date.now() - startedAt) / 1000));
 async function start(): Promise<Stack | undefined> {
   try {
     const config = readStackConfig();
+    const names = processNames(process.argv.slice(2));
     say("Starting …");
-    return await startStack({ ...config, onEvent: ({ type, message }) => (type === "crashed" ? say(message) : undefined) });
+    return await startStack({
+      ...config,
+      ...(names.length > 0 ? { processes: names } : {}),
+      onEvent: ({ type, message }) => (type === "crashed" ? say(message) : undefined),
+    });
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
     return undefined;
   }
+}
+
+function processNames(words: readonly string[]): ProcessName[] {
+  return words.map((word) => {
+    const declaration = PROCESSES.find(({ name }) => name === word);
+    if (declaration === undefined)
+      throw new Error(`Cannot start "${word}": the processes are ${PROCESSES.map(({ name }) => name).join(", ")}.`);
+    return declaration.name;
+  });
 }

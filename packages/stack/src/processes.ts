@@ -1,5 +1,4 @@
 /** What the stack consists of. A further process is one more entry here. */
-import path from "node:path";
 import type { Directories } from "./directories.ts";
 import type { Secrets, SecretName } from "./secrets.ts";
 
@@ -89,7 +88,6 @@ export const PROCESSES: readonly ProcessDeclaration[] = [
     endpoint: "whs",
     ports: ["WHS_PORT", "METRICS_PORT"],
     secrets: ["WHS_OPERATOR_TOKEN", "WHS_DELEGATION_SECRET", "FLEETPROMPT_INTERNAL_REDEEM_SECRET"],
-    env: ({ directories }) => ({ WHS_MASTER_KEY_FILE: path.join(directories.data, "master.key") }),
   },
   {
     name: "fleetprompt",
