@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
-import { chmodSync, lstatSync, mkdirSync } from "node:fs";
+import { chmodSync, lstatSync, mkdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 
 export interface Directories {
   data: string;
   logs: string;
-  /** Unix sockets. */
+  /** Unix sockets. Outside the data directory when its name is too long. */
   run: string;
   postgres: string;
 }
@@ -35,4 +35,9 @@ function createRunDirectory(data: string): string {
     throw new Error(`Cannot use ${run} for sockets: it belongs to someone else or is open to others.`);
   }
   return run;
+}
+
+/** Removes what lies outside the data directory. */
+export function removeTemporaryDirectories({ data, run }: Directories): void {
+  if (!run.startsWith(data + path.sep)) rmSync(run, { recursive: true, force: true });
 }

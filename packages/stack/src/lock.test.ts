@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -34,16 +34,20 @@ test("only the owner can read who holds it", async () => {
 test("a lock whose holder is dead is taken over, also when its number belongs to another process now", async () => {
   for (const dead of [
     { pid: 2 ** 22 + 1, startTime: "1" },
-    { pid: process.pid, startTime: "1" },
+    { pid: process.ppid, startTime: "1" },
   ]) {
     writeFileSync(file, JSON.stringify({ ...dead, children: [] }));
-    (await lockDirectory(directory)).release();
+    const lock = await lockDirectory(directory);
+    expect(readFileSync(file, "utf8")).toContain(`"pid":${process.pid}`);
+    lock.release();
   }
 });
 
 test("a lock file that was cut off is nobody's", async () => {
   writeFileSync(file, '{"pid":');
-  (await lockDirectory(directory)).release();
+  const lock = await lockDirectory(directory);
+  expect(readFileSync(file, "utf8")).toContain(`"pid":${process.pid}`);
+  lock.release();
 });
 
 test("what a dead holder left running is waited for", async () => {

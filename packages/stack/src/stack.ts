@@ -4,7 +4,7 @@ import { existsSync, rmSync } from "node:fs";
 import path from "node:path";
 import { Child, ROOT, type ChildState } from "./child.ts";
 import { inheritedEnvironment } from "./config.ts";
-import { createDirectories } from "./directories.ts";
+import { createDirectories, removeTemporaryDirectories } from "./directories.ts";
 import { writeAtomically } from "./files.ts";
 import { lockDirectory } from "./lock.ts";
 import { rotateIfLarge } from "./logs.ts";
@@ -100,6 +100,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     rmSync(endpointsFile, { force: true });
     await stopAll(members);
     clearInterval(rotation);
+    removeTemporaryDirectories(directories);
     lock.release();
   });
   try {

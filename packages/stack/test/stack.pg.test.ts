@@ -6,6 +6,7 @@ import path from "node:path";
 import { createTestDatabase } from "@whs/platform/testing";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { FREE_PORTS, startStack, type Endpoints, type Stack, type StackOptions } from "../src/index.ts";
+import { createDirectories } from "../src/directories.ts";
 import { until } from "../src/poll.ts";
 import { identify, isRunning, type ProcessIdentity } from "../src/process-identity.ts";
 
@@ -128,11 +129,14 @@ test("with a database of one's own none is started", async () => {
   }
 });
 
-test("a data directory with a long name gets a short one for its sockets", async () => {
+test("a data directory with a long name gets a short one for its sockets, which goes at the end", async () => {
   const deep = path.join(dataDir, "x".repeat(80));
   const stack = await start({ dataDir: deep, processes: ["postgres"] });
+  const run = createDirectories(deep).run;
   expect(existsSync(path.join(deep, "run"))).toBe(false);
+  expect(Buffer.byteLength(run)).toBeLessThan(60);
   await stack.stop();
+  expect(existsSync(run)).toBe(false);
 });
 
 /** `npm start` as a process, with only the identity server's part of the stack. */

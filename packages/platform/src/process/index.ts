@@ -32,9 +32,12 @@ type ShutdownHandler = (reason: ShutdownReason) => Promise<void> | void;
 /** Ten seconds is what init systems and container platforms give before they kill. */
 const DEFAULT_TIMEOUT_MS = 10_000;
 
+/** One Ctrl-C may arrive twice: from the terminal and, passed on, from the process that started this one. */
+const SAME_REQUEST_MS = 1_000;
+
 const handlers: ShutdownHandler[] = [];
 let timeoutMs = 0;
-let stopping = false;
+let stoppingSince: number | undefined;
 
 /** Tells the launcher that requests are accepted now. Call once, after the last listener is bound. */
 export function reportReady(readiness: Readiness): void {
@@ -59,7 +62,7 @@ export function isReadyMessage(message: unknown): message is ReadyMessage {
  * Runs `handler` on SIGTERM, on SIGINT and when the launcher is gone, then exits with 0.
  * Several handlers run one after the other, the last registered first, so that what was opened last closes first.
  * A handler that throws does not keep the others from running, but the exit code is 1; so it is when the time is over.
- * A second signal while stopping exits at once.
+ * Whoever asks again after a second is out of patience: that exits at once.
  */
 export function onShutdown(handler: ShutdownHandler, options: ShutdownOptions = {}): void {
   if (handlers.length === 0) listen();
@@ -72,7 +75,7 @@ function listen(): void {
   process.on("SIGINT", () => requested("SIGINT"));
   if (process.send === undefined) return;
   process.on("disconnect", () => {
-    if (!stopping) void shutDown("launcher gone");
+    if (stoppingSince === undefined) void shutDown("launcher gone");
   });
   // Listening to the channel must not be what keeps an otherwise finished process alive.
   process.channel?.unref();
@@ -80,12 +83,12 @@ function listen(): void {
 }
 
 function requested(signal: "SIGINT" | "SIGTERM"): void {
-  if (stopping) process.exit(1);
-  void shutDown(signal);
+  if (stoppingSince === undefined) void shutDown(signal);
+  else if (Date.now() - stoppingSince > SAME_REQUEST_MS) process.exit(1);
 }
 
 async function shutDown(reason: ShutdownReason): Promise<void> {
-  stopping = true;
+  stoppingSince = Date.now();
   setTimeout(() => {
     process.stderr.write(`Cannot stop in ${timeoutMs} ms: exiting with work unfinished.\n`);
     process.exit(1);

@@ -10,15 +10,23 @@ afterEach(() => {
   for (const child of started.splice(0)) child.kill("SIGKILL");
 });
 
-function run(body: string, options: { ipc: boolean }): { child: ChildProcess; stdout: () => string } {
+interface Run {
+  child: ChildProcess;
+  stdout: () => string;
+  stderr: () => string;
+}
+
+function run(body: string, options: { ipc: boolean }): Run {
   const code = `import { onShutdown, reportReady } from ${MODULE}; const keepAlive = setInterval(() => {}, 1000); ${body}`;
   const child = spawn(process.execPath, ["--input-type=module", "-e", code], {
-    stdio: ["ignore", "pipe", "inherit", ...(options.ipc ? (["ipc"] as const) : [])],
+    stdio: ["ignore", "pipe", "pipe", ...(options.ipc ? (["ipc"] as const) : [])],
   });
   started.push(child);
   let stdout = "";
+  let stderr = "";
   child.stdout?.on("data", (chunk: Buffer) => (stdout += chunk.toString()));
-  return { child, stdout: () => stdout };
+  child.stderr?.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
+  return { child, stdout: () => stdout, stderr: () => stderr };
 }
 
 async function exitCode(child: ChildProcess): Promise<unknown> {
@@ -69,18 +77,38 @@ test("a handler that fails keeps no other from running and makes the exit code 1
     onShutdown(() => console.log("closed"));
     onShutdown(() => { throw new Error("expected by this test"); });
     reportReady({ url: "x" });`;
-  const { child, stdout } = run(body, { ipc: true });
+  const { child, stdout, stderr } = run(body, { ipc: true });
   await once(child, "message");
   child.kill("SIGTERM");
   expect(await exitCode(child)).toBe(1);
   expect(stdout()).toBe("closed\n");
+  expect(stderr()).toContain("Cannot stop cleanly: Error: expected by this test");
 });
 
 test("a handler that never ends is cut off after the timeout with exit code 1", async () => {
-  const { child } = run(`onShutdown(() => new Promise(() => {}), { timeoutMs: 50 }); reportReady({ url: "x" });`, { ipc: true });
+  const { child, stderr } = run(`onShutdown(() => new Promise(() => {}), { timeoutMs: 50 }); reportReady({ url: "x" });`, { ipc: true });
   await once(child, "message");
   child.kill("SIGTERM");
   expect(await exitCode(child)).toBe(1);
+  expect(stderr()).toContain("Cannot stop in 50 ms");
+});
+
+test("a signal that arrives twice is one request, and the handlers finish", async () => {
+  const body = `
+    onShutdown(async () => {
+      console.log("stopping");
+      await new Promise((resolve) => process.once("SIGINT", resolve));
+      await new Promise(setImmediate);
+      console.log("finished");
+    });
+    reportReady({ url: "x" });`;
+  const { child, stdout } = run(body, { ipc: true });
+  await once(child, "message");
+  child.kill("SIGINT");
+  if (child.stdout !== null) await once(child.stdout, "data");
+  child.kill("SIGINT");
+  expect(await exitCode(child)).toBe(0);
+  expect(stdout()).toBe("stopping\nfinished\n");
 });
 
 test("only a ready message with an address counts as ready", () => {
