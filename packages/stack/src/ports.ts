@@ -41,3 +41,14 @@ async function holdFreePort(): Promise<[port: number, server: Server]> {
   }
   throw new Error(`Cannot find a free port between ${LOWEST} and ${HIGHEST}.`);
 }
+
+/** Whether a server could listen on the loopback port now. */
+export async function isFree(port: number): Promise<boolean> {
+  const probe = createServer();
+  const free = await new Promise<boolean>((resolve) => {
+    probe.once("error", () => resolve(false));
+    probe.listen(port, "127.0.0.1", () => resolve(true));
+  });
+  await new Promise((resolve) => probe.close(resolve));
+  return free;
+}

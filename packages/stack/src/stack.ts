@@ -8,7 +8,7 @@ import { createDirectories, removeTemporaryDirectories } from "./directories.ts"
 import { writeAtomically } from "./files.ts";
 import { lockDirectory } from "./lock.ts";
 import { rotateIfLarge } from "./logs.ts";
-import { choosePorts } from "./ports.ts";
+import { choosePorts, isFree } from "./ports.ts";
 import { clusterUrl } from "./postgres/cluster.ts";
 import { loadSecrets, type Secrets } from "./secrets.ts";
 import {
@@ -106,12 +106,14 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   try {
     rmSync(endpointsFile, { force: true });
     const ports = await choosePorts({ ...DEFAULT_PORTS, ...options.ports });
+    const declarations = select(options.processes, environment);
+    await refuseTakenPorts(declarations, ports);
     const secrets = loadSecrets(directories.data, environment);
     const surroundings: Surroundings = { directories, ports, secrets, ...databaseUrls(environment, ports, secrets) };
     const recordChildren = (): void => {
       lock.record(members.flatMap(({ child }) => (child.identity === undefined ? [] : [{ name: child.name, ...child.identity }])));
     };
-    for (const declaration of select(options.processes, environment)) {
+    for (const declaration of declarations) {
       const logFile = path.join(directories.logs, `${declaration.name}.log`);
       rotateIfLarge(logFile);
       const child = new Child({
@@ -154,6 +156,14 @@ function select(names: readonly ProcessName[] | undefined, environment: NodeJS.P
   const installed = PROCESSES.filter(({ entry }) => existsSync(path.join(ROOT, entry))).map(({ name }) => name);
   (names ?? installed).forEach(want);
   return PROCESSES.filter(({ name }) => wanted.has(name) && !replaced.has(name));
+}
+
+/** @throws Error that names the variable, which is clearer than what the process itself would say */
+async function refuseTakenPorts(declarations: readonly ProcessDeclaration[], ports: Ports): Promise<void> {
+  for (const name of declarations.flatMap((declaration) => declaration.ports ?? [])) {
+    if (!(await isFree(ports[name])))
+      throw new Error(`Cannot start: port ${ports[name]} is taken. Set ${name} to another one (0 picks a free one).`);
+  }
 }
 
 function declared(name: ProcessName): ProcessDeclaration {

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { createTestDatabase } from "@whs/platform/testing";
@@ -114,6 +115,15 @@ test("a process that cannot start fails the start with its reason and leaves not
   await expect(attempt).rejects.toThrow(/Cannot start identity[^]*IDENTITY_PUBLIC_URL/);
   expect(existsSync(path.join(dataDir, "postgres", "postmaster.pid"))).toBe(false);
   expect(existsSync(path.join(dataDir, "stack.lock"))).toBe(false);
+});
+
+test("a taken port fails the start with the name of its variable", async () => {
+  const other = createServer().listen(0, "127.0.0.1");
+  await once(other, "listening");
+  const address = other.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  await expect(start({ ports: { ...FREE_PORTS, IDENTITY_PORT: port } })).rejects.toThrow(`port ${port} is taken. Set IDENTITY_PORT`);
+  other.close();
 });
 
 test("with a database of one's own none is started", async () => {

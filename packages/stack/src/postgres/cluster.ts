@@ -2,11 +2,11 @@
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { execFileSync } from "node:child_process";
 import { until } from "../poll.ts";
+import { isFree } from "../ports.ts";
 import { identify, isRunning } from "../process-identity.ts";
 import { postgresBinaries, type PostgresBinaries } from "./binaries.ts";
 import { handOver, initIdentity, serverIdentity, spawnAs } from "./run-as.ts";
@@ -163,15 +163,4 @@ function isReady(directory: string, pid: number | undefined): boolean {
 async function exitOf(child: ChildProcess): Promise<number> {
   const [code]: unknown[] = await once(child, "exit");
   return typeof code === "number" ? code : 1;
-}
-
-/** Whether a server could listen on the loopback port now. */
-async function isFree(port: number): Promise<boolean> {
-  const probe = createServer();
-  const free = await new Promise<boolean>((resolve) => {
-    probe.once("error", () => resolve(false));
-    probe.listen(port, "127.0.0.1", () => resolve(true));
-  });
-  await new Promise((resolve) => probe.close(resolve));
-  return free;
 }
