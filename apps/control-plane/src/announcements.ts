@@ -26,16 +26,29 @@ interface Waiting {
   done: () => void;
 }
 
-export async function openAnnouncements(options: { url: string; db: Kysely<Schema>; log: Logger; forget: (topic: Topic, id: string) => void; forgetAll: () => void }): Promise<Announcements> {
+export async function openAnnouncements(options: {
+  url: string;
+  db: Kysely<Schema>;
+  log: Logger;
+  forget: (topic: Topic, id: string) => void;
+  forgetAll: () => void;
+}): Promise<Announcements> {
   const self = randomUUID();
   const waiting = new Map<string, Waiting>();
-  const notifications: Notifications = await openNotifications({ url: options.url, applicationName, log: options.log, onReconnect: options.forgetAll });
+  const notifications: Notifications = await openNotifications({
+    url: options.url,
+    applicationName,
+    log: options.log,
+    onReconnect: options.forgetAll,
+  });
 
   await notifications.listen(channel, (payload) => {
     const [from, nonce, topic, id] = payload.split(" ");
     if (from === self || nonce === undefined || topic === undefined || id === undefined) return;
     options.forget(topic as Topic, id);
-    notifications.notify(acknowledgements, nonce).catch((error: unknown) => options.log.warn({ err: error }, "Cannot acknowledge an announcement"));
+    notifications
+      .notify(acknowledgements, nonce)
+      .catch((error: unknown) => options.log.warn({ err: error }, "Cannot acknowledge an announcement"));
   });
   await notifications.listen(acknowledgements, (nonce) => {
     const entry = waiting.get(nonce);
@@ -58,7 +71,9 @@ export async function openAnnouncements(options: { url: string; db: Kysely<Schem
         };
         const timer = setTimeout(done, routeLeaseMs);
         waiting.set(nonce, { missing: others, done });
-        notifications.notify(channel, [self, nonce, topic, id].join(" ")).catch((error: unknown) => options.log.warn({ err: error, topic }, "Cannot announce; waiting for leases to end"));
+        notifications
+          .notify(channel, [self, nonce, topic, id].join(" "))
+          .catch((error: unknown) => options.log.warn({ err: error, topic }, "Cannot announce; waiting for leases to end"));
       });
     },
     close: () => notifications.close(),
@@ -67,6 +82,8 @@ export async function openAnnouncements(options: { url: string; db: Kysely<Schem
 
 /** Each process holds one connection of this name. */
 async function countListeners(db: Kysely<Schema>): Promise<number> {
-  const { rows } = await sql<{ count: number }>`select count(*) from pg_stat_activity where application_name = ${applicationName} and datname = current_database()`.execute(db);
+  const { rows } = await sql<{
+    count: number;
+  }>`select count(*) from pg_stat_activity where application_name = ${applicationName} and datname = current_database()`.execute(db);
   return rows[0]?.count ?? 0;
 }

@@ -100,7 +100,8 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
     withCompletion,
   });
   const bindForUsers = createBinder<Context>(server, {
-    authenticate: async (endpoint, request) => userContext(dependencies, requireScope(endpoint, await authenticator.authenticate(request.headers.authorization)), request.traceId),
+    authenticate: async (endpoint, request) =>
+      userContext(dependencies, requireScope(endpoint, await authenticator.authenticate(request.headers.authorization)), request.traceId),
     idempotency,
   });
   const bindForSystems = createBinder<SystemContext>(server, {

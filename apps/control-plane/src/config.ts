@@ -3,11 +3,18 @@ import path from "node:path";
 import { z } from "zod";
 
 const port = (fallback: number) => z.coerce.number().int().min(0).max(65535).default(fallback).describe("a port; 0 picks a free one");
-const flag = z.enum(["0", "1"]).default("0").transform((value) => value === "1").describe("0 or 1");
+const flag = z
+  .enum(["0", "1"])
+  .default("0")
+  .transform((value) => value === "1")
+  .describe("0 or 1");
 const seconds = (fallback: number) => z.coerce.number().int().min(1).default(fallback).describe("whole seconds");
 
 const environment = z.object({
-  DATABASE_URL: z.string().regex(/^postgres(ql)?:\/\//, "must be a postgres:// URL").describe("a PostgreSQL connection URL"),
+  DATABASE_URL: z
+    .string()
+    .regex(/^postgres(ql)?:\/\//, "must be a postgres:// URL")
+    .describe("a PostgreSQL connection URL"),
   OIDC_ISSUER: z.url().describe("the issuer's URL, as in its tokens"),
   OIDC_AUDIENCE: z.string().min(1).default("whs"),
   OIDC_JWKS_URL: z.url().optional().describe("where the issuer's keys are; default: its discovery document says"),
@@ -25,8 +32,15 @@ const environment = z.object({
   WHS_REQUIRE_SIGNATURE_V2: flag,
   SECRETS_URL: z.string().min(1).default("local:"),
   BLOB_URL: z.string().min(1).optional(),
-  LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("info").describe("trace, debug, info, warn, error or silent"),
-  WHS_MAX_UPLOAD_BYTES: z.coerce.number().int().min(1024).default(25 * 1024 * 1024),
+  LOG_LEVEL: z
+    .enum(["trace", "debug", "info", "warn", "error", "silent"])
+    .default("info")
+    .describe("trace, debug, info, warn, error or silent"),
+  WHS_MAX_UPLOAD_BYTES: z.coerce
+    .number()
+    .int()
+    .min(1024)
+    .default(25 * 1024 * 1024),
   WHS_INVOKE_TIMEOUT_SECONDS: seconds(60),
   WHS_SESSION_IDLE_SECONDS: seconds(30 * 24 * 3600),
   WHS_TELEMETRY_OVERLAP_SECONDS: seconds(3600),
@@ -40,9 +54,14 @@ export function readConfig(env: NodeJS.ProcessEnv) {
   const read = parseEnvironment(environment, env);
   const dataDir = path.resolve(read.WHS_DATA_DIR);
   if (read.WHS_PUBLIC_URL !== undefined) requireHttps("WHS_PUBLIC_URL", read.WHS_PUBLIC_URL, read.WHS_ALLOW_HTTP);
-  const list = (text: string) => text.split(",").map((item) => item.trim()).filter((item) => item !== "");
+  const list = (text: string) =>
+    text
+      .split(",")
+      .map((item) => item.trim())
+      .filter((item) => item !== "");
   for (const origin of list(read.CORS_ORIGINS)) {
-    if (!URL.canParse(origin) || new URL(origin).origin !== origin) throw new ConfigurationError(`Cannot start:\n  CORS_ORIGINS: "${origin}" is not an origin such as https://console.example.com`);
+    if (!URL.canParse(origin) || new URL(origin).origin !== origin)
+      throw new ConfigurationError(`Cannot start:\n  CORS_ORIGINS: "${origin}" is not an origin such as https://console.example.com`);
   }
   return {
     databaseUrl: read.DATABASE_URL,

@@ -73,9 +73,15 @@ export function withCompletion(context: Context, complete: (transaction: Transac
   return { ...context, write: auditedWriteOf(context, complete) };
 }
 
-function auditedWriteOf(context: Context, beforeCommit?: (transaction: Transaction<Schema>, result: unknown) => Promise<void>): AuditedWrite<Schema> {
+function auditedWriteOf(
+  context: Context,
+  beforeCommit?: (transaction: Transaction<Schema>, result: unknown) => Promise<void>,
+): AuditedWrite<Schema> {
   const actor = context.credential.kind === "session" ? `user:${context.user.id}` : `token:${context.credential.tokenId}`;
-  return createAuditedWrite({ userId: context.user.id, actor, traceId: context.traceId }, { kysely: context.db, auditTable, ...(beforeCommit ? { beforeCommit } : {}) });
+  return createAuditedWrite(
+    { userId: context.user.id, actor, traceId: context.traceId },
+    { kysely: context.db, auditTable, ...(beforeCommit ? { beforeCommit } : {}) },
+  );
 }
 
 /** `actor` says which part of the system acts: `job:deploy`, `telemetry`. */

@@ -20,7 +20,10 @@ type Refine<Table, Columns> = Omit<Table, keyof Columns> & Columns;
 export type Schema = Refine<
   Tables,
   {
-    "whs.users": Refine<Tables["whs.users"], { subscription_tier: WithDefault<Tier>; default_runtime_provider: WithDefault<RuntimeProviderName> }>;
+    "whs.users": Refine<
+      Tables["whs.users"],
+      { subscription_tier: WithDefault<Tier>; default_runtime_provider: WithDefault<RuntimeProviderName> }
+    >;
     "whs.api_tokens": Refine<Tables["whs.api_tokens"], { scopes: Scope[] }>;
     "whs.audit_log": Refine<Tables["whs.audit_log"], { metadata: JsonColumn<Record<string, unknown>> }>;
     "whs.agents": Refine<

@@ -1,4 +1,5 @@
 import { openApiDocument, whsApiInfo, whsEndpoints } from "@whs/api";
+import scalar from "@scalar/fastify-api-reference";
 import type { FastifyInstance } from "fastify";
 
 interface Options {
@@ -10,7 +11,10 @@ interface Options {
 /** What the service says of itself: its API, who signs people in, and how it is. No credential is needed. */
 export function bindDescription(server: FastifyInstance, options: Options): { method: "GET"; path: `/${string}` }[] {
   const openApi = JSON.stringify(openApiDocument(whsEndpoints, whsApiInfo));
-  server.get("/openapi.json", (_request, reply) => reply.type("application/json; charset=utf-8").header("cache-control", "public, max-age=300").send(openApi));
+  server.get("/openapi.json", (_request, reply) =>
+    reply.type("application/json; charset=utf-8").header("cache-control", "public, max-age=300").send(openApi),
+  );
+  void server.register(scalar, { routePrefix: "/docs", configuration: { url: "/openapi.json", title: whsApiInfo.title } });
   // Where a client finds the identity service: RFC 9728.
   server.get("/.well-known/oauth-protected-resource", (request) => ({
     resource: options.publicUrl ?? `${request.protocol}://${request.host}`,
@@ -24,7 +28,15 @@ export function bindDescription(server: FastifyInstance, options: Options): { me
     reply.code(ready ? 200 : 503);
     if (!ready) {
       reply.header("retry-after", "1");
-      return { error: { code: "UNAVAILABLE", message: "Not ready.", details: { failing: Object.keys(checks).filter((name) => checks[name] !== "ok") }, retryable: true }, traceId: request.traceId };
+      return {
+        error: {
+          code: "UNAVAILABLE",
+          message: "Not ready.",
+          details: { failing: Object.keys(checks).filter((name) => checks[name] !== "ok") },
+          retryable: true,
+        },
+        traceId: request.traceId,
+      };
     }
     return { ok: true, traceId: request.traceId };
   });

@@ -11,13 +11,17 @@ import { countLostInvocations, type TelemetryIngestion } from "./features/teleme
 import { deleteUnusedUploads } from "./features/uploads/index.ts";
 
 const noData = z.object({}) as z.ZodType<Record<string, never>>;
-const byTheClock = (name: string): Job<Record<string, never>> => defineJob({ name, data: noData, retryLimit: 0, retryDelaySeconds: 0, timeoutSeconds: 55, concurrency: 1 });
+const byTheClock = (name: string): Job<Record<string, never>> =>
+  defineJob({ name, data: noData, retryLimit: 0, retryDelaySeconds: 0, timeoutSeconds: 55, concurrency: 1 });
 
 /** Days for which the partitioned tables have their partition ready. */
 const partitionDays = 7;
 
 /** Everything that runs without a request, on whichever process is free. */
-export async function startJobs(dependencies: Dependencies, options: { ingestion: TelemetryIngestion; newTraceId: () => string }): Promise<void> {
+export async function startJobs(
+  dependencies: Dependencies,
+  options: { ingestion: TelemetryIngestion; newTraceId: () => string },
+): Promise<void> {
   const { jobs } = dependencies;
   const as = (actor: string) => systemContext(dependencies, `job:${actor}`, options.newTraceId());
   const ensurePartitions = async (): Promise<void> => {
@@ -29,9 +33,15 @@ export async function startJobs(dependencies: Dependencies, options: { ingestion
   await jobs.work(pushSecretsJob, (data) => runPushSecrets(dependencies, data));
   await jobs.work(pushTelemetryKeyJob, (data) => pushTelemetryKey(as("push_telemetry_key"), data));
   await jobs.schedule(byTheClock("deployments.fail_stuck"), "* * * * *", () => failStuckDeployments(as("fail_stuck")));
-  await jobs.schedule(byTheClock("telemetry.count_lost"), "* * * * *", async () => void (await countLostInvocations(options.ingestion, as("count_lost"))));
+  await jobs.schedule(
+    byTheClock("telemetry.count_lost"),
+    "* * * * *",
+    async () => void (await countLostInvocations(options.ingestion, as("count_lost"))),
+  );
   await jobs.schedule(byTheClock("sessions.expire"), "*/5 * * * *", () => expireSessions(as("expire_sessions")));
   await jobs.schedule(byTheClock("uploads.delete_unused"), "17 * * * *", () => deleteUnusedUploads(as("delete_uploads")));
-  await jobs.schedule(byTheClock("idempotency.delete_expired"), "27 * * * *", () => deleteExpiredAnswers(dependencies.db, "whs.idempotency_keys"));
+  await jobs.schedule(byTheClock("idempotency.delete_expired"), "27 * * * *", () =>
+    deleteExpiredAnswers(dependencies.db, "whs.idempotency_keys"),
+  );
   await jobs.schedule(byTheClock("partitions.ensure"), "7 * * * *", ensurePartitions);
 }

@@ -21,7 +21,9 @@ export async function openKeys(secrets: SecretStore): Promise<Keys> {
   const ensure = async (path: string) => Buffer.from(await secrets.ensure(path, () => randomBytes(32).toString("hex")), "hex");
   const derive = (root: Buffer, purpose: string) => createHmac("sha256", root).update(purpose).digest();
   const root = await ensure("system/control-plane-root");
-  const telemetryRoots = new Map<string, Promise<Buffer>>([[currentTelemetryRootId, ensure(`system/telemetry-root/${currentTelemetryRootId}`)]]);
+  const telemetryRoots = new Map<string, Promise<Buffer>>([
+    [currentTelemetryRootId, ensure(`system/telemetry-root/${currentTelemetryRootId}`)],
+  ]);
   await telemetryRoots.get(currentTelemetryRootId);
   return {
     cursor: derive(root, "cursor"),

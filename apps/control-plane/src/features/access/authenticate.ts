@@ -43,7 +43,10 @@ export function createAuthenticator(options: { db: Kysely<Schema>; verifyJwt: Ve
     tokenUses.clear();
     await touchTokens(options.db, uses);
   };
-  const timer = setInterval(() => writeUses().catch((error: unknown) => options.log.warn({ err: error }, "Cannot write when tokens were last used")), touchEveryMs);
+  const timer = setInterval(
+    () => writeUses().catch((error: unknown) => options.log.warn({ err: error }, "Cannot write when tokens were last used")),
+    touchEveryMs,
+  );
   timer.unref();
 
   const lookUp = async (credential: string): Promise<Believed> => {
@@ -78,13 +81,19 @@ async function byToken(db: Kysely<Schema>, token: string): Promise<Believed> {
   if (row === undefined || row.revoked_at !== null) throw unauthenticated("The API token is not valid.");
   if (row.disabled_at !== null) throw refusedAccount();
   const user: SignedInUser = { id: row.id, externalId: row.external_id, email: row.email, name: row.name, tier: row.subscription_tier };
-  return { caller: { user, credential: { kind: "token", tokenId: row.token_id }, scopes: new Set(row.scopes) }, expiresAt: row.expires_at?.getTime() ?? Number.POSITIVE_INFINITY };
+  return {
+    caller: { user, credential: { kind: "token", tokenId: row.token_id }, scopes: new Set(row.scopes) },
+    expiresAt: row.expires_at?.getTime() ?? Number.POSITIVE_INFINITY,
+  };
 }
 
 async function byJwt({ db, verifyJwt }: { db: Kysely<Schema>; verifyJwt: VerifyJwt }, jwt: string): Promise<Believed> {
   const identity = await verifyJwt(jwt);
   const known = await findUserByExternalId(db, identity.subject);
-  const row = known !== undefined && isCurrent(known, identity) ? known : await upsertUser(db, { id: newId("usr"), externalId: identity.subject, email: identity.email, name: identity.name });
+  const row =
+    known !== undefined && isCurrent(known, identity)
+      ? known
+      : await upsertUser(db, { id: newId("usr"), externalId: identity.subject, email: identity.email, name: identity.name });
   if (row.disabled_at !== null) throw refusedAccount();
   const user: SignedInUser = { id: row.id, externalId: row.external_id, email: row.email, name: row.name, tier: row.subscription_tier };
   return { caller: { user, credential: { kind: "session" }, scopes: allScopes }, expiresAt: identity.expiresAt };

@@ -13,7 +13,8 @@ export async function createToken(context: Context, input: BodyOf<typeof endpoin
   const beyond = scopes.filter((scope) => !context.scopes.has(scope));
   if (beyond.length > 0) throw new AppError("UNAUTHORIZED", `This token cannot give away what it does not have: ${beyond.join(", ")}.`);
   const expiresAt = input.expiresAt === undefined ? null : new Date(input.expiresAt);
-  if (expiresAt !== null && expiresAt <= context.now()) throw invalidRequest([{ fieldName: "expiresAt", message: "must be in the future" }]);
+  if (expiresAt !== null && expiresAt <= context.now())
+    throw invalidRequest([{ fieldName: "expiresAt", message: "must be in the future" }]);
   const id = newId("tok");
   return context.write({ action: "token.created", target: id, metadata: { scopes: [...scopes] } }, async (transaction) => {
     const row = await insertToken(transaction, {

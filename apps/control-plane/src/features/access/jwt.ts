@@ -22,7 +22,8 @@ const algorithms = ["EdDSA", "ES256", "ES384", "RS256", "PS256"];
 export function createJwtVerifier(options: { issuer: string; audience: string; jwksUrl: string | undefined; now: () => Date }): VerifyJwt {
   let keys: Promise<JWTVerifyGetKey> | undefined;
   const findKeys = (): Promise<JWTVerifyGetKey> => {
-    keys ??= (async () => createRemoteJWKSet(new URL(options.jwksUrl ?? (await discoverJwksUrl(options.issuer))), { cooldownDuration: 2_000 }))();
+    keys ??= (async () =>
+      createRemoteJWKSet(new URL(options.jwksUrl ?? (await discoverJwksUrl(options.issuer))), { cooldownDuration: 2_000 }))();
     keys.catch(() => (keys = undefined));
     return keys;
   };
@@ -53,7 +54,8 @@ export function createJwtVerifier(options: { issuer: string; audience: string; j
 
 function refused(cause: unknown): AppError {
   if (cause instanceof AppError) return cause;
-  if (cause instanceof errors.JWKSTimeout || !(cause instanceof errors.JOSEError)) return new AppError("UNAVAILABLE", "The identity service cannot be reached.", { cause });
+  if (cause instanceof errors.JWKSTimeout || !(cause instanceof errors.JOSEError))
+    return new AppError("UNAVAILABLE", "The identity service cannot be reached.", { cause });
   if (cause instanceof errors.JWTExpired) return unauthenticated("The token has expired.");
   return unauthenticated("The token is not valid.");
 }
@@ -63,9 +65,13 @@ function claim(value: unknown): string | null {
 }
 
 async function discoverJwksUrl(issuer: string): Promise<string> {
-  const response = await fetch(`${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`, { signal: AbortSignal.timeout(5_000), redirect: "error" });
+  const response = await fetch(`${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`, {
+    signal: AbortSignal.timeout(5_000),
+    redirect: "error",
+  });
   if (!response.ok) throw new Error(`The issuer's discovery document answers ${response.status}`);
   const document: unknown = await response.json();
-  if (typeof document !== "object" || document === null || !("jwks_uri" in document) || typeof document.jwks_uri !== "string") throw new Error("The issuer's discovery document names no jwks_uri");
+  if (typeof document !== "object" || document === null || !("jwks_uri" in document) || typeof document.jwks_uri !== "string")
+    throw new Error("The issuer's discovery document names no jwks_uri");
   return document.jwks_uri;
 }

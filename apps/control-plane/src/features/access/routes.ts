@@ -1,5 +1,10 @@
 import { type Bind } from "@whs/platform/http";
-import { createToken as createTokenEndpoint, getMe as getMeEndpoint, listTokens as listTokensEndpoint, revokeToken as revokeTokenEndpoint } from "@whs/api";
+import {
+  createToken as createTokenEndpoint,
+  getMe as getMeEndpoint,
+  listTokens as listTokensEndpoint,
+  revokeToken as revokeTokenEndpoint,
+} from "@whs/api";
 import type { Context, Dependencies } from "../../context.ts";
 import { createToken, tokenSecret } from "./create-token.ts";
 import { getMe } from "./get-me.ts";
@@ -8,7 +13,9 @@ import { revokeToken } from "./revoke-token.ts";
 
 export function bindAccess(bind: Bind<Context>, dependencies: Dependencies): void {
   bind(getMeEndpoint, (context) => getMe(context));
-  bind(createTokenEndpoint, (context, { body }) => createToken(context, body), { complete: (answer) => ({ ...answer, secret: tokenSecret(dependencies.keys.token, answer.token.id) }) });
+  bind(createTokenEndpoint, (context, { body }) => createToken(context, body), {
+    complete: (answer) => ({ ...answer, secret: tokenSecret(dependencies.keys.token, answer.token.id) }),
+  });
   bind(listTokensEndpoint, (context, { query }) => listTokens(context, query));
   bind(revokeTokenEndpoint, async (context, { params }) => revokeToken(context, params));
 }

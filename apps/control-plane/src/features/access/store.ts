@@ -14,11 +14,21 @@ export async function findUser(db: Kysely<Schema>, id: string): Promise<UserRow>
 }
 
 /** Creates the user at first sight and follows the issuer's e-mail address and name after that. */
-export async function upsertUser(db: Kysely<Schema>, user: { id: string; externalId: string; email: string | null; name: string | null }): Promise<UserRow> {
+export async function upsertUser(
+  db: Kysely<Schema>,
+  user: { id: string; externalId: string; email: string | null; name: string | null },
+): Promise<UserRow> {
   return db
     .insertInto("whs.users")
     .values({ id: user.id, external_id: user.externalId, email: user.email, name: user.name })
-    .onConflict((conflict) => conflict.column("external_id").doUpdateSet({ email: (eb) => eb.fn.coalesce("excluded.email", "whs.users.email"), name: (eb) => eb.fn.coalesce("excluded.name", "whs.users.name") }))
+    .onConflict((conflict) =>
+      conflict
+        .column("external_id")
+        .doUpdateSet({
+          email: (eb) => eb.fn.coalesce("excluded.email", "whs.users.email"),
+          name: (eb) => eb.fn.coalesce("excluded.name", "whs.users.name"),
+        }),
+    )
     .returningAll()
     .executeTakeFirstOrThrow();
 }
@@ -28,7 +38,18 @@ export function findTokenWithOwner(db: Kysely<Schema>, tokenSha256: Buffer) {
   return db
     .selectFrom("whs.api_tokens as token")
     .innerJoin("whs.users as owner", "owner.id", "token.user_id")
-    .select(["token.id as token_id", "token.scopes", "token.expires_at", "token.revoked_at", "owner.id", "owner.external_id", "owner.email", "owner.name", "owner.subscription_tier", "owner.disabled_at"])
+    .select([
+      "token.id as token_id",
+      "token.scopes",
+      "token.expires_at",
+      "token.revoked_at",
+      "owner.id",
+      "owner.external_id",
+      "owner.email",
+      "owner.name",
+      "owner.subscription_tier",
+      "owner.disabled_at",
+    ])
     .where("token.token_sha256", "=", tokenSha256)
     .executeTakeFirst();
 }
@@ -39,7 +60,14 @@ export async function insertToken(
 ): Promise<TokenRow> {
   return transaction
     .insertInto("whs.api_tokens")
-    .values({ id: token.id, user_id: token.userId, name: token.name, token_sha256: token.tokenSha256, scopes: token.scopes, expires_at: token.expiresAt })
+    .values({
+      id: token.id,
+      user_id: token.userId,
+      name: token.name,
+      token_sha256: token.tokenSha256,
+      scopes: token.scopes,
+      expires_at: token.expiresAt,
+    })
     .returningAll()
     .executeTakeFirstOrThrow();
 }
@@ -47,7 +75,10 @@ export async function insertToken(
 export function listTokens(db: Kysely<Schema>, userId: string, limit: number, after: string | undefined): Promise<TokenRow[]> {
   let query = db.selectFrom("whs.api_tokens").selectAll().where("user_id", "=", userId).where("revoked_at", "is", null);
   if (after !== undefined) query = query.where("id", "<", after);
-  return query.orderBy("id", "desc").limit(limit + 1).execute();
+  return query
+    .orderBy("id", "desc")
+    .limit(limit + 1)
+    .execute();
 }
 
 /** @returns the token, or undefined when the user has no such living token. */

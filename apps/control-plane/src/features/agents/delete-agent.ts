@@ -20,13 +20,22 @@ export async function deleteAgent(context: Context, input: { id: string }): Prom
     if (agent === undefined) throw notFound("Agent");
     if (agent.status === "deploying") throw conflict("The agent is deploying; delete it when that has ended.", { retryable: true });
     await updateAgent(transaction, input.id, { deleted_at: context.now() });
-    await context.jobs.send(transaction, removeAgentJob, { userId: context.user.id, agentId: input.id, runtimeProvider: agent.runtime_provider });
+    await context.jobs.send(transaction, removeAgentJob, {
+      userId: context.user.id,
+      agentId: input.id,
+      runtimeProvider: agent.runtime_provider,
+    });
   });
   await context.forgetRoute(input.id);
 }
 
-export async function removeAgent(context: SystemContext, job: { userId: string; agentId: string; runtimeProvider: "cloudflare" | "agentcore" }): Promise<void> {
+export async function removeAgent(
+  context: SystemContext,
+  job: { userId: string; agentId: string; runtimeProvider: "cloudflare" | "agentcore" },
+): Promise<void> {
   await context.providers[job.runtimeProvider]?.destroy({ userId: job.userId, agentId: job.agentId });
   for (const { store_ref } of await secretRefsOf(context.db, job.agentId)) await context.secrets.delete(store_ref);
-  await context.writeFor(job.userId)({ action: "agent.removed", target: job.agentId }, (transaction) => deleteBelongings(transaction, job.agentId));
+  await context.writeFor(job.userId)({ action: "agent.removed", target: job.agentId }, (transaction) =>
+    deleteBelongings(transaction, job.agentId),
+  );
 }

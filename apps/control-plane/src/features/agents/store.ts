@@ -5,17 +5,33 @@ import type { Row, Schema } from "../../database.ts";
 export type AgentRow = Row<"whs.agents">;
 
 export function findAgent(db: Kysely<Schema>, userId: string, id: string): Promise<AgentRow | undefined> {
-  return db.selectFrom("whs.agents").selectAll().where("id", "=", id).where("user_id", "=", userId).where("deleted_at", "is", null).executeTakeFirst();
+  return db
+    .selectFrom("whs.agents")
+    .selectAll()
+    .where("id", "=", id)
+    .where("user_id", "=", userId)
+    .where("deleted_at", "is", null)
+    .executeTakeFirst();
 }
 
 export function lockAgent(transaction: Transaction<Schema>, userId: string, id: string): Promise<AgentRow | undefined> {
-  return transaction.selectFrom("whs.agents").selectAll().where("id", "=", id).where("user_id", "=", userId).where("deleted_at", "is", null).forUpdate().executeTakeFirst();
+  return transaction
+    .selectFrom("whs.agents")
+    .selectAll()
+    .where("id", "=", id)
+    .where("user_id", "=", userId)
+    .where("deleted_at", "is", null)
+    .forUpdate()
+    .executeTakeFirst();
 }
 
 export function listAgents(db: Kysely<Schema>, userId: string, limit: number, after: string | undefined): Promise<AgentRow[]> {
   let query = db.selectFrom("whs.agents").selectAll().where("user_id", "=", userId).where("deleted_at", "is", null);
   if (after !== undefined) query = query.where("id", "<", after);
-  return query.orderBy("id", "desc").limit(limit + 1).execute();
+  return query
+    .orderBy("id", "desc")
+    .limit(limit + 1)
+    .execute();
 }
 
 /** Locks the owner's row, so that two creations at once cannot pass a limit together. */
@@ -32,7 +48,16 @@ export async function countLivingAgents(transaction: Transaction<Schema>, userId
 
 export function insertAgent(
   transaction: Transaction<Schema>,
-  agent: { id: string; userId: string; name: string; description: string | null; framework: string | null; runtimeProvider: RuntimeProviderName; envVarKeys: string[]; providerConfig: Agent["providerConfig"] },
+  agent: {
+    id: string;
+    userId: string;
+    name: string;
+    description: string | null;
+    framework: string | null;
+    runtimeProvider: RuntimeProviderName;
+    envVarKeys: string[];
+    providerConfig: Agent["providerConfig"];
+  },
 ): Promise<AgentRow> {
   return transaction
     .insertInto("whs.agents")

@@ -3,13 +3,24 @@ import { toPage } from "@whs/platform/http";
 import type { Context } from "../../context.ts";
 import { listAuditEntries } from "./store.ts";
 
-export async function listAudit(context: Context, input: { limit: number; cursor?: string | undefined }): Promise<AnswerOf<typeof endpoint>> {
+export async function listAudit(
+  context: Context,
+  input: { limit: number; cursor?: string | undefined },
+): Promise<AnswerOf<typeof endpoint>> {
   const after = input.cursor === undefined ? undefined : context.cursors.decode("audit", input.cursor);
   const rows = await listAuditEntries(context.db, context.user.id, input.limit, after);
   return toPage(
     rows,
     input.limit,
-    (row) => ({ id: row.id, action: row.action, actor: row.actor, target: row.target, traceId: row.trace_id, metadata: row.metadata, at: row.at.toISOString() }),
+    (row) => ({
+      id: row.id,
+      action: row.action,
+      actor: row.actor,
+      target: row.target,
+      traceId: row.trace_id,
+      metadata: row.metadata,
+      at: row.at.toISOString(),
+    }),
     (last) => context.cursors.encode("audit", last.id),
   );
 }

@@ -4,7 +4,7 @@ import { brokenConstraint, conflict, invalidRequest, notFound } from "@whs/platf
 import { newId } from "@whs/platform/ids";
 import type { Context } from "../../context.ts";
 import { type AgentRow, lockAgent, requireAgent, requireRuntime, updateAgent } from "../agents/index.ts";
-import { inspectBundle } from "./bundling/inspect-bundle.ts";
+import { checkBundle } from "./check-bundle.ts";
 import { deployJob } from "./deploy.ts";
 import { toDeployment } from "./present.ts";
 import { findUpload, insertDeployment, setKeysOf } from "./store.ts";
@@ -20,7 +20,8 @@ export async function createDeployment(context: Context, input: { agentId: strin
   const agent = await requireAgent(context, agentId);
   requireDeployable(agent);
   requireRuntime(context, agent.runtime_provider);
-  if (context.providers[agent.runtime_provider] === undefined) throw conflict(`This installation has no ${agent.runtime_provider} runtime.`);
+  if (context.providers[agent.runtime_provider] === undefined)
+    throw conflict(`This installation has no ${agent.runtime_provider} runtime.`);
   const { artifact, manifest } = await checkArtifact(context, agent, body.artifact);
   const id = newId("dep");
   try {
@@ -28,7 +29,8 @@ export async function createDeployment(context: Context, input: { agentId: strin
       const locked = await lockAgent(transaction, context.user.id, agentId);
       if (locked === undefined) throw notFound("Agent");
       const agentStatusBefore = requireDeployable(locked);
-      if (body.version !== undefined && body.version !== locked.next_version) throw conflict(`The next version is ${locked.next_version}.`, { details: { nextVersion: locked.next_version } });
+      if (body.version !== undefined && body.version !== locked.next_version)
+        throw conflict(`The next version is ${locked.next_version}.`, { details: { nextVersion: locked.next_version } });
       const row = await insertDeployment(transaction, {
         id,
         userId: context.user.id,
@@ -61,11 +63,16 @@ function alreadyDeploying() {
   return conflict("A deploy of this agent is running; wait until it has ended.", { details: { reason: "deployRunning" } });
 }
 
-async function checkArtifact(context: Context, agent: AgentRow, artifact: Input["artifact"]): Promise<{ artifact: Deployment["artifact"]; manifest: AgentManifest | null }> {
-  if (artifact.type === "repo_ref") throw invalidRequest([{ fieldName: "artifact.type", message: "repo_ref is not available on this installation; upload a bundle" }]);
+async function checkArtifact(
+  context: Context,
+  agent: AgentRow,
+  artifact: Input["artifact"],
+): Promise<{ artifact: Deployment["artifact"]; manifest: AgentManifest | null }> {
+  if (artifact.type === "repo_ref")
+    throw invalidRequest([{ fieldName: "artifact.type", message: "repo_ref is not available on this installation; upload a bundle" }]);
   const upload = await findUpload(context.db, context.user.id, artifact.uploadId, context.now());
   if (upload === undefined) throw notFound("Upload");
-  const manifest = await inspectBundle(context.blobs, upload.blob_key);
+  const manifest = await checkBundle(context.blobs, upload.blob_key);
   await checkManifest(context, agent, manifest);
   const checksum = `sha256:${upload.sha256}`;
   return { artifact: { type: "uploaded_bundle", source: { uploadId: upload.id, checksum, sizeBytes: upload.size_bytes } }, manifest };
@@ -74,11 +81,16 @@ async function checkArtifact(context: Context, agent: AgentRow, artifact: Input[
 /** @throws AppError `INVALID_REQUEST` naming what the agent or its secrets lack. */
 async function checkManifest(context: Context, agent: AgentRow, manifest: AgentManifest): Promise<void> {
   if (manifest.runtime !== agent.runtime_provider) {
-    throw invalidRequest([{ fieldName: "agent.config.json:runtime", message: `is ${manifest.runtime}, but the agent runs on ${agent.runtime_provider}` }]);
+    throw invalidRequest([
+      { fieldName: "agent.config.json:runtime", message: `is ${manifest.runtime}, but the agent runs on ${agent.runtime_provider}` },
+    ]);
   }
   const set = await setKeysOf(context.db, agent.id);
   const missing = manifest.env.requiredKeys.filter((key) => !set.has(key));
   if (missing.length > 0) {
-    throw invalidRequest(missing.map((key) => ({ fieldName: "agent.config.json:env.requiredKeys", message: `needs the secret ${key}, which is not set` })), { details: { missingSecrets: missing } });
+    throw invalidRequest(
+      missing.map((key) => ({ fieldName: "agent.config.json:env.requiredKeys", message: `needs the secret ${key}, which is not set` })),
+      { details: { missingSecrets: missing } },
+    );
   }
 }

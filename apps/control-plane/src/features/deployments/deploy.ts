@@ -1,3 +1,4 @@
+import { extract } from "@whs/artifact";
 import { AppError } from "@whs/platform/errors";
 import { newId } from "@whs/platform/ids";
 import { defineJob, type JobRun } from "@whs/platform/jobs";
@@ -8,7 +9,6 @@ import { z } from "zod";
 import type { SystemContext } from "../../context.ts";
 import { secretRefsFor } from "../secrets/index.ts";
 import { BundleBuildError, buildBundle } from "./bundling/build-bundle.ts";
-import { extractBundle } from "./bundling/extract-bundle.ts";
 import { endWithFailure, endWithSuccess } from "./end-deploy.ts";
 import { type DeploymentRow, findAnyDeployment, findSettings, findUploadOfDeployment, insertLogLines } from "./store.ts";
 
@@ -51,7 +51,8 @@ async function prepare(context: SystemContext, deployment: DeploymentRow, log: D
   if (upload === undefined) throw new ProviderError("invalid", "The uploaded bundle is gone; upload it again.");
   const directory = await mkdtemp(path.join(context.config.runDir, "build-"));
   try {
-    const extractedDir = await extractBundle(context.blobs, upload.blob_key, directory);
+    const extractedDir = path.join(directory, "bundle");
+    await extract(await context.blobs.openRead(upload.blob_key), extractedDir);
     const { bundle } = await buildBundle({ extractedDir, manifest, checksum: artifact.source.checksum, signal, timeoutMs: 30_000 });
     await log("info", `Bundled ${Object.keys(bundle.modules).length} module(s).`);
     const owner = await ownerOf(context, deployment);
@@ -94,7 +95,8 @@ function isFinal(error: unknown): boolean {
 }
 
 function publicMessage(error: unknown): string {
-  if (error instanceof BundleBuildError || error instanceof ProviderError || error instanceof AppError) return error.message.slice(0, maxMessageChars);
+  if (error instanceof BundleBuildError || error instanceof ProviderError || error instanceof AppError)
+    return error.message.slice(0, maxMessageChars);
   return "The deploy failed for a reason of ours; deploy again.";
 }
 
@@ -102,5 +104,16 @@ type DeployLog = (level: "info" | "error", message: string) => Promise<void>;
 
 function deployLog(context: SystemContext, deployment: DeploymentRow): DeployLog {
   return (level, message) =>
-    insertLogLines(context.db, [{ id: newId("lin"), deploymentId: deployment.id, agentId: deployment.agent_id, traceId: null, at: context.now(), source: "deploy", level, message: message.slice(0, 2000) }]);
+    insertLogLines(context.db, [
+      {
+        id: newId("lin"),
+        deploymentId: deployment.id,
+        agentId: deployment.agent_id,
+        traceId: null,
+        at: context.now(),
+        source: "deploy",
+        level,
+        message: message.slice(0, 2000),
+      },
+    ]);
 }

@@ -61,7 +61,10 @@ function header(request: HttpRequest, name: string): string {
 }
 
 function parseLines(body: Buffer): z.output<typeof lineSchema>[] {
-  const texts = body.toString("utf8").split("\n").filter((line) => line !== "");
+  const texts = body
+    .toString("utf8")
+    .split("\n")
+    .filter((line) => line !== "");
   if (texts.length > maxLines) throw invalidRequest([{ fieldName: "", message: `has more than ${maxLines} lines` }]);
   return texts.map((text, index) => {
     try {

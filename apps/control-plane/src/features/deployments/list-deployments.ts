@@ -6,7 +6,10 @@ import { requireAgent } from "../agents/index.ts";
 import { toDeployment } from "./present.ts";
 import { type DeploymentRow, findDeployment, listDeployments as findDeployments } from "./store.ts";
 
-export async function listDeployments(context: Context, input: { id: string; limit: number; cursor?: string | undefined }): Promise<{ items: Deployment[]; nextCursor: string | null }> {
+export async function listDeployments(
+  context: Context,
+  input: { id: string; limit: number; cursor?: string | undefined },
+): Promise<{ items: Deployment[]; nextCursor: string | null }> {
   await requireAgent(context, input.id);
   const list = `deployments/${input.id}`;
   const after = input.cursor === undefined ? undefined : Number(context.cursors.decode(list, input.cursor));

@@ -4,14 +4,20 @@ import { requireDeployment } from "./list-deployments.ts";
 import { toLogLine } from "./present.ts";
 import { listLogLines, type LogLineRow } from "./store.ts";
 
-export async function listLogs(context: Context, input: { id: string; limit: number; cursor?: string | undefined }): Promise<{ lines: LogLine[]; nextCursor: string | null }> {
+export async function listLogs(
+  context: Context,
+  input: { id: string; limit: number; cursor?: string | undefined },
+): Promise<{ lines: LogLine[]; nextCursor: string | null }> {
   await requireDeployment(context, input.id);
   const list = `logs/${input.id}`;
   const before = input.cursor === undefined ? undefined : context.cursors.decode(list, input.cursor);
   const rows = await listLogLines(context.db, input.id, input.limit + 1, { before });
   const page = rows.slice(0, input.limit);
   const last = page.at(-1);
-  return { lines: page.map(toLogLine), nextCursor: rows.length > input.limit && last !== undefined ? context.cursors.encode(list, last.id) : null };
+  return {
+    lines: page.map(toLogLine),
+    nextCursor: rows.length > input.limit && last !== undefined ? context.cursors.encode(list, last.id) : null,
+  };
 }
 
 /** How often a follower looks for new lines. */
@@ -21,7 +27,11 @@ const lookBackMs = 5_000;
 const linesPerLook = 500;
 
 /** Yields the newest lines, oldest of them first, and then every new one until the signal says stop. */
-export async function* followLogs(context: Context, input: { id: string; limit: number }, signal: AbortSignal): AsyncGenerator<LogLine | "idle"> {
+export async function* followLogs(
+  context: Context,
+  input: { id: string; limit: number },
+  signal: AbortSignal,
+): AsyncGenerator<LogLine | "idle"> {
   await requireDeployment(context, input.id);
   const sent = new Map<string, number>();
   const fresh = (rows: readonly LogLineRow[]): LogLineRow[] => rows.filter((row) => !sent.has(row.id));

@@ -21,5 +21,11 @@ export function toDeployment(row: DeploymentRow): Deployment {
 }
 
 export function toLogLine(row: LogLineRow): LogLine {
-  return { timestamp: row.at.toISOString(), level: row.level, source: row.source, message: row.message, ...(row.trace_id === null ? {} : { traceId: row.trace_id }) };
+  return {
+    timestamp: row.at.toISOString(),
+    level: row.level,
+    source: row.source,
+    message: row.message,
+    ...(row.trace_id === null ? {} : { traceId: row.trace_id }),
+  };
 }

@@ -35,5 +35,10 @@ export async function pushTelemetryKey(context: SystemContext, job: { deployment
   const deployment = await findAnyDeployment(context.db, job.deploymentId);
   if (deployment === undefined) return;
   const { rootKeyId, version: keyVersion } = deployment.telemetry_auth_ref;
-  await context.providers[deployment.runtime_provider]?.setTelemetryKey({ userId: deployment.user_id, agentId: deployment.agent_id, deploymentId: deployment.id, telemetry: { rootKeyId, keyVersion } });
+  await context.providers[deployment.runtime_provider]?.setTelemetryKey({
+    userId: deployment.user_id,
+    agentId: deployment.agent_id,
+    deploymentId: deployment.id,
+    telemetry: { rootKeyId, keyVersion },
+  });
 }

@@ -13,7 +13,9 @@ export function bindDeployments(bind: Bind<Context>): void {
   bind(endpoints.createDeployment, (context, { params, body }) => createDeployment(context, { agentId: params.id, body }));
   bind(endpoints.listDeployments, (context, { params, query }) => listDeployments(context, { ...params, ...query }));
   bind(endpoints.getDeployment, (context, { params }) => getDeployment(context, params));
-  bind(endpoints.activateDeployment, (context, { params, body }) => activateDeployment(context, { agentId: params.id, deploymentId: params.deploymentId, reason: body.reason }));
+  bind(endpoints.activateDeployment, (context, { params, body }) =>
+    activateDeployment(context, { agentId: params.id, deploymentId: params.deploymentId, reason: body.reason }),
+  );
   bind(endpoints.rotateTelemetryKey, (context, { params }) => rotateTelemetryKey(context, params));
   bind(endpoints.listDeploymentLogs, async (context, { params, query, http }) => {
     if (query.follow === "false") return listLogs(context, { ...params, ...query });

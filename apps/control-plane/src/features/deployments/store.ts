@@ -22,14 +22,23 @@ export function findAnyDeployment(db: Kysely<Schema>, id: string): Promise<Deplo
 }
 
 export function lockDeployment(transaction: Transaction<Schema>, agentId: string, id: string): Promise<DeploymentRow | undefined> {
-  return transaction.selectFrom("whs.deployments").selectAll().where("id", "=", id).where("agent_id", "=", agentId).forUpdate().executeTakeFirst();
+  return transaction
+    .selectFrom("whs.deployments")
+    .selectAll()
+    .where("id", "=", id)
+    .where("agent_id", "=", agentId)
+    .forUpdate()
+    .executeTakeFirst();
 }
 
 /** Newest version first; `after` is the version that the page before ended with. */
 export function listDeployments(db: Kysely<Schema>, agentId: string, limit: number, after: number | undefined): Promise<DeploymentRow[]> {
   let query = db.selectFrom("whs.deployments").selectAll().where("agent_id", "=", agentId);
   if (after !== undefined) query = query.where("version", "<", after);
-  return query.orderBy("version", "desc").limit(limit + 1).execute();
+  return query
+    .orderBy("version", "desc")
+    .limit(limit + 1)
+    .execute();
 }
 
 export interface NewDeployment {
@@ -67,7 +76,11 @@ export function insertDeployment(transaction: Transaction<Schema>, deployment: N
     .executeTakeFirstOrThrow();
 }
 
-export function finishDeployment(transaction: Transaction<Schema>, id: string, result: { providerRef: Deployment["providerRef"]; at: Date }): Promise<DeploymentRow> {
+export function finishDeployment(
+  transaction: Transaction<Schema>,
+  id: string,
+  result: { providerRef: Deployment["providerRef"]; at: Date },
+): Promise<DeploymentRow> {
   return transaction
     .updateTable("whs.deployments")
     .set({ status: "active", provider_ref: JSON.stringify(result.providerRef), deployed_at: result.at, finished_at: result.at })
@@ -76,7 +89,11 @@ export function finishDeployment(transaction: Transaction<Schema>, id: string, r
     .executeTakeFirstOrThrow();
 }
 
-export function failDeployment(transaction: Transaction<Schema>, id: string, failure: { message: string; at: Date }): Promise<DeploymentRow> {
+export function failDeployment(
+  transaction: Transaction<Schema>,
+  id: string,
+  failure: { message: string; at: Date },
+): Promise<DeploymentRow> {
   return transaction
     .updateTable("whs.deployments")
     .set({ status: "failed", error_message: failure.message, finished_at: failure.at })
@@ -90,17 +107,37 @@ export function setDeploymentStatus(transaction: Transaction<Schema>, id: string
 }
 
 export function setTelemetryAuthRef(transaction: Transaction<Schema>, id: string, ref: TelemetryAuthRef): Promise<DeploymentRow> {
-  return transaction.updateTable("whs.deployments").set({ telemetry_auth_ref: JSON.stringify(ref) }).where("id", "=", id).returningAll().executeTakeFirstOrThrow();
+  return transaction
+    .updateTable("whs.deployments")
+    .set({ telemetry_auth_ref: JSON.stringify(ref) })
+    .where("id", "=", id)
+    .returningAll()
+    .executeTakeFirstOrThrow();
 }
 
 /** Deploys that have been running for longer than any deploy may. */
 export async function listStuckDeployments(db: Kysely<Schema>, since: Date): Promise<{ id: string; user_id: string; agent_id: string }[]> {
-  return db.selectFrom("whs.deployments").select(["id", "user_id", "agent_id"]).where("status", "=", "deploying").where("created_at", "<", since).limit(100).execute();
+  return db
+    .selectFrom("whs.deployments")
+    .select(["id", "user_id", "agent_id"])
+    .where("status", "=", "deploying")
+    .where("created_at", "<", since)
+    .limit(100)
+    .execute();
 }
 
 export async function insertLogLines(
   db: Kysely<Schema>,
-  lines: readonly { id: string; deploymentId: string; agentId: string; traceId: string | null; at: Date; source: "deploy" | "agent"; level: "debug" | "info" | "warn" | "error"; message: string }[],
+  lines: readonly {
+    id: string;
+    deploymentId: string;
+    agentId: string;
+    traceId: string | null;
+    at: Date;
+    source: "deploy" | "agent";
+    level: "debug" | "info" | "warn" | "error";
+    message: string;
+  }[],
 ): Promise<void> {
   if (lines.length === 0) return;
   await db
@@ -125,21 +162,39 @@ export async function insertLogLines(
 export type LogLineRow = Row<"whs.agent_log_lines">;
 
 /** Newest first with `before`, oldest first with `after`: one for pages, the other to follow. */
-export function listLogLines(db: Kysely<Schema>, deploymentId: string, limit: number, position: { before?: string | undefined; after?: string | undefined }): Promise<LogLineRow[]> {
+export function listLogLines(
+  db: Kysely<Schema>,
+  deploymentId: string,
+  limit: number,
+  position: { before?: string | undefined; after?: string | undefined },
+): Promise<LogLineRow[]> {
   let query = db.selectFrom("whs.agent_log_lines").selectAll().where("deployment_id", "=", deploymentId);
   if (position.before !== undefined) query = query.where("id", "<", position.before);
   if (position.after !== undefined) query = query.where("id", ">", position.after);
-  return query.orderBy("id", position.after === undefined ? "desc" : "asc").limit(limit).execute();
+  return query
+    .orderBy("id", position.after === undefined ? "desc" : "asc")
+    .limit(limit)
+    .execute();
 }
 
 /** Which of these deployments exist for these agents: what a supervisor sends is checked against it. */
 export async function findLogOwners(db: Kysely<Schema>, deploymentIds: readonly string[]): Promise<Map<string, string>> {
-  const rows = await db.selectFrom("whs.deployments").select(["id", "agent_id"]).where("id", "in", [...deploymentIds]).execute();
+  const rows = await db
+    .selectFrom("whs.deployments")
+    .select(["id", "agent_id"])
+    .where("id", "in", [...deploymentIds])
+    .execute();
   return new Map(rows.map((row) => [row.id, row.agent_id]));
 }
 
 export function findUpload(db: Kysely<Schema>, userId: string, id: string, now: Date) {
-  return db.selectFrom("whs.uploads").selectAll().where("id", "=", id).where("user_id", "=", userId).where("expires_at", ">", now).executeTakeFirst();
+  return db
+    .selectFrom("whs.uploads")
+    .selectAll()
+    .where("id", "=", id)
+    .where("user_id", "=", userId)
+    .where("expires_at", ">", now)
+    .executeTakeFirst();
 }
 
 /** For jobs: the upload stays as long as a deployment refers to it. */

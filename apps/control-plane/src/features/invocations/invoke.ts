@@ -5,7 +5,12 @@ import { type InvocationRequest, prepareInvocation } from "./prepare.ts";
 import { runInvocation } from "./run.ts";
 
 /** Invokes an agent and waits for its whole answer. `callerGone` stops the agent when it fires. */
-export async function invoke(gateway: Gateway, context: Context, request: InvocationRequest, callerGone: AbortSignal | undefined): Promise<Omit<InvokeResponse, "traceId">> {
+export async function invoke(
+  gateway: Gateway,
+  context: Context,
+  request: InvocationRequest,
+  callerGone: AbortSignal | undefined,
+): Promise<Omit<InvokeResponse, "traceId">> {
   const prepared = await prepareInvocation(gateway, context, request);
   const { output, usage } = await runInvocation(gateway, context, prepared, callerGone, (input) => prepared.provider.invoke(input));
   return {

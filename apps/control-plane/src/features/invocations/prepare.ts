@@ -89,6 +89,11 @@ function toOptions(options: InvokeRequest["options"]): InvokeInput["options"] {
     ...(temperature === undefined ? {} : { temperature }),
     ...(toolPolicy === undefined
       ? {}
-      : { toolPolicy: { ...(toolPolicy.allow === undefined ? {} : { allow: toolPolicy.allow }), ...(toolPolicy.deny === undefined ? {} : { deny: toolPolicy.deny }) } }),
+      : {
+          toolPolicy: {
+            ...(toolPolicy.allow === undefined ? {} : { allow: toolPolicy.allow }),
+            ...(toolPolicy.deny === undefined ? {} : { deny: toolPolicy.deny }),
+          },
+        }),
   };
 }

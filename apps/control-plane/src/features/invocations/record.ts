@@ -48,7 +48,10 @@ export function createInvocationLog(options: { db: Kysely<Schema>; log: Logger; 
     add(record) {
       group.add(record).catch((error: unknown) => {
         // The runtime's own event still counts the invocation.
-        options.log.error({ err: error, traceId: record.traceId, queueFull: error instanceof QueueFullError }, "An invocation record was not written");
+        options.log.error(
+          { err: error, traceId: record.traceId, queueFull: error instanceof QueueFullError },
+          "An invocation record was not written",
+        );
       });
     },
     flush: () => group.flush(),

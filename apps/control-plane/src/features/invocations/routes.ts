@@ -16,7 +16,13 @@ export function bindInvocations(bind: Bind<Context>, gateway: Gateway): void {
   });
   bind(endpoints.invokeAgentStream, async (context, { params, body, http }) => {
     const prepared = await prepareStream(gateway, context, toRequest(params.agentId, body, http));
-    await streamInvocation(gateway, context, prepared, startEventStream(http), body.options?.detach === true ? undefined : http.request.signal);
+    await streamInvocation(
+      gateway,
+      context,
+      prepared,
+      startEventStream(http),
+      body.options?.detach === true ? undefined : http.request.signal,
+    );
     return streamed;
   });
 }
@@ -28,5 +34,10 @@ const traceparentPattern = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/
 function toRequest(agentId: string, body: InvokeRequest, http: Http): InvocationRequest {
   if (body.metadata?.traceId !== undefined) http.useTraceId(body.metadata.traceId);
   const { traceparent } = http.request.headers;
-  return { agentId, body, traceId: http.request.traceId, traceparent: typeof traceparent === "string" && traceparentPattern.test(traceparent) ? traceparent : undefined };
+  return {
+    agentId,
+    body,
+    traceId: http.request.traceId,
+    traceparent: typeof traceparent === "string" && traceparentPattern.test(traceparent) ? traceparent : undefined,
+  };
 }

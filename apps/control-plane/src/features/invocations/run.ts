@@ -50,7 +50,8 @@ export async function runInvocation(
   } catch (error) {
     const appError = toInvocationError(error);
     // A run that failed may have stored something before it did.
-    if (!(error instanceof ProviderError) || error.reached) record({ statusCode: appError.status, error: appError, sessionStored: prepared.sessionId !== undefined });
+    if (!(error instanceof ProviderError) || error.reached)
+      record({ statusCode: appError.status, error: appError, sessionStored: prepared.sessionId !== undefined });
     throw appError;
   } finally {
     callerGone?.removeEventListener("abort", stop);
@@ -72,7 +73,9 @@ export function toInvocationError(error: unknown): AppError {
       return new AppError("RUNTIME_ERROR", message, { retryable, cause: error });
     case "capacity":
     case "transient":
-      return error.reached ? new AppError("RUNTIME_ERROR", message, { retryable: true, cause: error }) : new AppError("UNAVAILABLE", message, { cause: error });
+      return error.reached
+        ? new AppError("RUNTIME_ERROR", message, { retryable: true, cause: error })
+        : new AppError("UNAVAILABLE", message, { cause: error });
     case "auth":
     case "not_found":
     case "invalid":

@@ -7,7 +7,14 @@ export async function findRoute(db: Kysely<Schema>, agentId: string): Promise<Ro
   const row = await db
     .selectFrom("whs.agents as agent")
     .leftJoin("whs.deployments as deployment", "deployment.id", "agent.active_deployment_id")
-    .select(["agent.id", "agent.user_id", "agent.status", "agent.runtime_provider", "deployment.id as deployment_id", "deployment.manifest"])
+    .select([
+      "agent.id",
+      "agent.user_id",
+      "agent.status",
+      "agent.runtime_provider",
+      "deployment.id as deployment_id",
+      "deployment.manifest",
+    ])
     .where("agent.id", "=", agentId)
     .where("agent.deleted_at", "is", null)
     .executeTakeFirst();
@@ -45,7 +52,9 @@ export async function insertInvocations(db: Kysely<Schema>, records: readonly In
       select * from unnest(
         ${sessions.map((r) => r.sessionId)}::text[], ${sessions.map((r) => r.userId)}::text[], ${sessions.map((r) => r.agentId)}::text[], ${sessions.map((r) => r.runtimeProvider)}::text[],
         ${sessions.map((r) => r.sessionId)}::text[], ${sessions.map((r) => r.startedAt)}::timestamptz[], ${sessions.map(expiresAt)}::timestamptz[])
-      on conflict (id) do update set last_used_at = greatest(whs.sessions.last_used_at, excluded.last_used_at), expires_at = greatest(whs.sessions.expires_at, excluded.expires_at)`.execute(transaction);
+      on conflict (id) do update set last_used_at = greatest(whs.sessions.last_used_at, excluded.last_used_at), expires_at = greatest(whs.sessions.expires_at, excluded.expires_at)`.execute(
+      transaction,
+    );
   });
 }
 
@@ -57,7 +66,13 @@ function lastUses(records: readonly InvocationRecord[]): InvocationRecord[] {
 }
 
 export async function listExpiredSessions(db: Kysely<Schema>, now: Date) {
-  return db.selectFrom("whs.sessions").select(["id", "user_id", "agent_id", "runtime_provider", "provider_session_id"]).where("expires_at", "<", now).orderBy("expires_at").limit(200).execute();
+  return db
+    .selectFrom("whs.sessions")
+    .select(["id", "user_id", "agent_id", "runtime_provider", "provider_session_id"])
+    .where("expires_at", "<", now)
+    .orderBy("expires_at")
+    .limit(200)
+    .execute();
 }
 
 export async function deleteSession(db: Kysely<Schema>, id: string, now: Date): Promise<void> {

@@ -12,11 +12,19 @@ export function prepareStream(gateway: Gateway, context: Context, request: Invoc
 }
 
 /** Sends `meta`, then `delta`s, `usage` and `done`; or `error` as the last event. */
-export async function streamInvocation(gateway: Gateway, context: Context, prepared: PreparedInvocation, events: EventStream, callerGone: AbortSignal | undefined): Promise<void> {
+export async function streamInvocation(
+  gateway: Gateway,
+  context: Context,
+  prepared: PreparedInvocation,
+  events: EventStream,
+  callerGone: AbortSignal | undefined,
+): Promise<void> {
   const { traceId, deploymentId } = prepared.input;
   await events.send("meta", { traceId, sessionId: prepared.sessionId ?? null, deploymentId, streamId: newId("str") });
   try {
-    const { usage } = await runInvocation(gateway, context, prepared, callerGone, (input) => forwardDeltas(prepared.provider, input, events));
+    const { usage } = await runInvocation(gateway, context, prepared, callerGone, (input) =>
+      forwardDeltas(prepared.provider, input, events),
+    );
     await events.send("usage", usage);
     await events.send("done", {});
   } catch (error) {

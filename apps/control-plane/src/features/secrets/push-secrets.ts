@@ -16,11 +16,19 @@ export const pushSecretsJob = defineJob({
   concurrency: 4,
 });
 
-export async function pushSecrets(context: Pick<Dependencies, "db" | "providers">, agentId: string): Promise<{ redeployRequired: boolean }> {
+export async function pushSecrets(
+  context: Pick<Dependencies, "db" | "providers">,
+  agentId: string,
+): Promise<{ redeployRequired: boolean }> {
   const { agent, refs, deploymentIds } = await secretsOfAgent(context.db, agentId);
   const provider = context.providers[agent.runtime_provider];
   if (provider === undefined || agent.deleted_at !== null || deploymentIds.length === 0) return { redeployRequired: false };
-  return provider.setSecrets({ userId: agent.user_id, agentId, deploymentIds, secrets: { revision: agent.secrets_revision, refs: toRefs(refs) } });
+  return provider.setSecrets({
+    userId: agent.user_id,
+    agentId,
+    deploymentIds,
+    secrets: { revision: agent.secrets_revision, refs: toRefs(refs) },
+  });
 }
 
 /** What a deploy hands to the runtime: names and references, never values. */
@@ -33,7 +41,10 @@ function toRefs(rows: readonly { key: string; store_ref: string }[]): Record<str
   return Object.fromEntries(rows.map(({ key, store_ref }) => [key, store_ref]));
 }
 
-export async function runPushSecrets(context: Pick<Dependencies, "db" | "providers" | "secrets">, job: { agentId: string; replacedRefs: string[] }): Promise<void> {
+export async function runPushSecrets(
+  context: Pick<Dependencies, "db" | "providers" | "secrets">,
+  job: { agentId: string; replacedRefs: string[] },
+): Promise<void> {
   await pushSecrets(context, job.agentId);
   for (const ref of job.replacedRefs) await context.secrets.delete(ref);
 }

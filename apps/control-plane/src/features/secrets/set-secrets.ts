@@ -11,12 +11,16 @@ const agentcoreMaxValueChars = 5000;
  * Puts values into the secret store and their references into the database. The runtime has them when this answers;
  * should that fail, a job goes on until it has.
  */
-export async function setSecrets(context: Context, input: { id: string; secrets: Readonly<Record<string, string>> }): Promise<{ redeployRequired: boolean }> {
+export async function setSecrets(
+  context: Context,
+  input: { id: string; secrets: Readonly<Record<string, string>> },
+): Promise<{ redeployRequired: boolean }> {
   const agent = await requireAgent(context, input.id);
   const fields = Object.entries(input.secrets).flatMap(([key, value]) => {
     if (!agent.env_var_keys.includes(key)) return [{ fieldName: `secrets.${key}`, message: "is not declared in the agent's envVarKeys" }];
     if (value.includes("\0")) return [{ fieldName: `secrets.${key}`, message: "must not contain NUL" }];
-    if (agent.runtime_provider === "agentcore" && value.length > agentcoreMaxValueChars) return [{ fieldName: `secrets.${key}`, message: `must be at most ${agentcoreMaxValueChars} characters on the agentcore runtime` }];
+    if (agent.runtime_provider === "agentcore" && value.length > agentcoreMaxValueChars)
+      return [{ fieldName: `secrets.${key}`, message: `must be at most ${agentcoreMaxValueChars} characters on the agentcore runtime` }];
     return [];
   });
   if (fields.length > 0) throw invalidRequest(fields);
@@ -27,7 +31,8 @@ export async function setSecrets(context: Context, input: { id: string; secrets:
     await context.write({ action: "secrets.set", target: input.id, metadata: { keys: [...refs.keys()] } }, async (transaction) => {
       const locked = await lockAgent(transaction, context.user.id, input.id);
       if (locked === undefined) throw notFound("Agent");
-      if ([...refs.keys()].some((key) => !locked.env_var_keys.includes(key))) throw conflict("The agent's envVarKeys changed meanwhile; set the secrets again.", { retryable: true });
+      if ([...refs.keys()].some((key) => !locked.env_var_keys.includes(key)))
+        throw conflict("The agent's envVarKeys changed meanwhile; set the secrets again.", { retryable: true });
       const replacedRefs = await upsertSecretRefs(transaction, { agentId: input.id, userId: context.user.id, refs });
       await raiseSecretsRevision(transaction, input.id);
       await context.jobs.send(transaction, pushSecretsJob, { agentId: input.id, replacedRefs });
@@ -44,7 +49,10 @@ export async function pushNow(context: Context, agentId: string): Promise<{ rede
   try {
     return await pushSecrets(context, agentId);
   } catch (error) {
-    context.log.warn({ err: error, agentId, traceId: context.traceId }, "The runtime does not have the new secrets yet; a job will repeat this");
+    context.log.warn(
+      { err: error, agentId, traceId: context.traceId },
+      "The runtime does not have the new secrets yet; a job will repeat this",
+    );
     return { redeployRequired: false };
   }
 }

@@ -8,12 +8,22 @@ export function listSecretRefs(db: Kysely<Schema>, agentId: string): Promise<Sec
 }
 
 /** @returns the references that are replaced, whose values nobody needs once the runtime has the new ones. */
-export async function upsertSecretRefs(transaction: Transaction<Schema>, input: { agentId: string; userId: string; refs: ReadonlyMap<string, string> }): Promise<string[]> {
+export async function upsertSecretRefs(
+  transaction: Transaction<Schema>,
+  input: { agentId: string; userId: string; refs: ReadonlyMap<string, string> },
+): Promise<string[]> {
   const keys = [...input.refs.keys()];
-  const replaced = await transaction.selectFrom("whs.secret_refs").select("store_ref").where("agent_id", "=", input.agentId).where("key", "in", keys).execute();
+  const replaced = await transaction
+    .selectFrom("whs.secret_refs")
+    .select("store_ref")
+    .where("agent_id", "=", input.agentId)
+    .where("key", "in", keys)
+    .execute();
   await transaction
     .insertInto("whs.secret_refs")
-    .values(keys.map((key) => ({ agent_id: input.agentId, key, store_ref: input.refs.get(key) as string, version: 1, set_by: input.userId })))
+    .values(
+      keys.map((key) => ({ agent_id: input.agentId, key, store_ref: input.refs.get(key) as string, version: 1, set_by: input.userId })),
+    )
     .onConflict((conflict) =>
       conflict.columns(["agent_id", "key"]).doUpdateSet({
         store_ref: (eb) => eb.ref("excluded.store_ref"),
@@ -27,18 +37,36 @@ export async function upsertSecretRefs(transaction: Transaction<Schema>, input: 
 }
 
 export async function deleteSecretRef(transaction: Transaction<Schema>, agentId: string, key: string): Promise<string | undefined> {
-  const row = await transaction.deleteFrom("whs.secret_refs").where("agent_id", "=", agentId).where("key", "=", key).returning("store_ref").executeTakeFirst();
+  const row = await transaction
+    .deleteFrom("whs.secret_refs")
+    .where("agent_id", "=", agentId)
+    .where("key", "=", key)
+    .returning("store_ref")
+    .executeTakeFirst();
   return row?.store_ref;
 }
 
 export async function raiseSecretsRevision(transaction: Transaction<Schema>, agentId: string): Promise<void> {
-  await transaction.updateTable("whs.agents").set({ secrets_revision: sql`secrets_revision + 1` }).where("id", "=", agentId).execute();
+  await transaction
+    .updateTable("whs.agents")
+    .set({ secrets_revision: sql`secrets_revision + 1` })
+    .where("id", "=", agentId)
+    .execute();
 }
 
 /** An agent of anyone, deleted ones included, with what its runtime needs to know of secrets. */
 export async function secretsOfAgent(db: Kysely<Schema>, agentId: string) {
-  const agent = await db.selectFrom("whs.agents").select(["user_id", "runtime_provider", "secrets_revision", "deleted_at"]).where("id", "=", agentId).executeTakeFirstOrThrow();
+  const agent = await db
+    .selectFrom("whs.agents")
+    .select(["user_id", "runtime_provider", "secrets_revision", "deleted_at"])
+    .where("id", "=", agentId)
+    .executeTakeFirstOrThrow();
   const refs = await listSecretRefs(db, agentId);
-  const deployments = await db.selectFrom("whs.deployments").select("id").where("agent_id", "=", agentId).where("status", "in", ["active", "rolled_back"]).execute();
+  const deployments = await db
+    .selectFrom("whs.deployments")
+    .select("id")
+    .where("agent_id", "=", agentId)
+    .where("status", "in", ["active", "rolled_back"])
+    .execute();
   return { agent, refs, deploymentIds: deployments.map(({ id }) => id) };
 }

@@ -15,7 +15,10 @@ export interface BatchAnswer {
 export async function ingestBatch(ingestion: TelemetryIngestion, context: SystemContext, body: Buffer): Promise<BatchAnswer> {
   const lines = body.toString("utf8").split("\n");
   if (lines.at(-1) === "") lines.pop();
-  if (lines.length > telemetryLimits.batchLines) throw invalidRequest([{ fieldName: "", message: `has ${lines.length} lines; at most ${telemetryLimits.batchLines} are taken at once` }]);
+  if (lines.length > telemetryLimits.batchLines)
+    throw invalidRequest([
+      { fieldName: "", message: `has ${lines.length} lines; at most ${telemetryLimits.batchLines} are taken at once` },
+    ]);
   const outcomes = await Promise.all(lines.map((line) => ingestLine(ingestion, context, line)));
   const answer: BatchAnswer = { accepted: 0, duplicates: 0, rejected: [] };
   outcomes.forEach((outcome, index) => {
@@ -26,7 +29,11 @@ export async function ingestBatch(ingestion: TelemetryIngestion, context: System
   return answer;
 }
 
-async function ingestLine(ingestion: TelemetryIngestion, context: SystemContext, text: string): Promise<"accepted" | "duplicate" | { code: string }> {
+async function ingestLine(
+  ingestion: TelemetryIngestion,
+  context: SystemContext,
+  text: string,
+): Promise<"accepted" | "duplicate" | { code: string }> {
   let line: { deploymentId: string; signature: string; event: string };
   try {
     line = telemetryBatchLineSchema.parse(JSON.parse(text));
@@ -34,7 +41,11 @@ async function ingestLine(ingestion: TelemetryIngestion, context: SystemContext,
     return { code: "INVALID_REQUEST" };
   }
   try {
-    const { duplicate } = await ingestion.ingest(context, { deploymentId: line.deploymentId, signature: line.signature, rawBody: Buffer.from(line.event) });
+    const { duplicate } = await ingestion.ingest(context, {
+      deploymentId: line.deploymentId,
+      signature: line.signature,
+      rawBody: Buffer.from(line.event),
+    });
     return duplicate ? "duplicate" : "accepted";
   } catch (error) {
     const appError = toAppError(error);

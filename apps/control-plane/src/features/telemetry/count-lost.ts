@@ -12,7 +12,11 @@ const atOnce = 1000;
  */
 export async function countLostInvocations(ingestion: TelemetryIngestion, context: SystemContext): Promise<number> {
   const now = context.now().getTime();
-  const lost = await listUncounted(context.db, { from: new Date(now - lookBackMs), before: new Date(now - context.config.fallbackAfterMs) }, atOnce);
+  const lost = await listUncounted(
+    context.db,
+    { from: new Date(now - lookBackMs), before: new Date(now - context.config.fallbackAfterMs) },
+    atOnce,
+  );
   await Promise.all(
     lost.map((row) => {
       const computeMs = row.duration_ms;

@@ -26,7 +26,12 @@ const oldestMs = 24 * 3_600_000;
 const newestMs = 5 * 60_000;
 
 export function createTelemetryIngestion(dependencies: Dependencies): TelemetryIngestion {
-  const verifier: TelemetryVerifier = createTelemetryVerifier({ db: dependencies.db, keys: dependencies.keys, now: dependencies.now, overlapMs: dependencies.config.telemetryOverlapMs });
+  const verifier: TelemetryVerifier = createTelemetryVerifier({
+    db: dependencies.db,
+    keys: dependencies.keys,
+    now: dependencies.now,
+    overlapMs: dependencies.config.telemetryOverlapMs,
+  });
   const group: GroupCommit<AcceptedEvent, boolean> = createGroupCommit({
     waitMs: groupWaitMs,
     maxItems: maxGroup,
@@ -41,7 +46,8 @@ export function createTelemetryIngestion(dependencies: Dependencies): TelemetryI
     try {
       return { duplicate: !(await group.add(accepted)) };
     } catch (error) {
-      if (error instanceof QueueFullError) throw new AppError("UNAVAILABLE", "Too many events are waiting; send it again.", { cause: error });
+      if (error instanceof QueueFullError)
+        throw new AppError("UNAVAILABLE", "Too many events are waiting; send it again.", { cause: error });
       throw error;
     }
   };
@@ -51,8 +57,8 @@ export function createTelemetryIngestion(dependencies: Dependencies): TelemetryI
       const event = parseInput(telemetryEventSchema, parseJson(report.rawBody));
       await requireOwnership(context, owner, event);
       requirePlausibleTime(event.timestamp, context.now());
+      if (event.eventId !== undefined) requirePlausibleTime(new Date(idTimeMs(event.eventId)).toISOString(), context.now(), "eventId");
       const eventId = event.eventId ?? eventIdFor(event.deploymentId, event.traceId, event.timestamp);
-      requirePlausibleTime(new Date(idTimeMs(eventId)).toISOString(), context.now(), "eventId");
       return add({ eventId, day: dayOf(eventId), event });
     },
     count: (event) => add({ eventId: event.eventId, day: dayOf(event.eventId), event }),
@@ -75,9 +81,22 @@ function parseJson(body: Buffer): unknown {
 
 /** The signature says which deployment speaks; it may only speak of itself, its agent and its owner. */
 async function requireOwnership(context: SystemContext, owner: TelemetryOwner, event: TelemetryEvent): Promise<void> {
-  const matches = event.deploymentId === owner.deploymentId && event.agentId === owner.agentId && event.userId === owner.userId && event.runtimeProvider === owner.runtimeProvider;
+  const matches =
+    event.deploymentId === owner.deploymentId &&
+    event.agentId === owner.agentId &&
+    event.userId === owner.userId &&
+    event.runtimeProvider === owner.runtimeProvider;
   if (matches) return;
-  await context.writeFor(owner.userId)({ action: "telemetry.rejected", target: owner.deploymentId, metadata: { claimed: createHash("sha256").update([event.deploymentId, event.agentId, event.userId].join()).digest("hex").slice(0, 16) } }, async () => undefined);
+  await context.writeFor(owner.userId)(
+    {
+      action: "telemetry.rejected",
+      target: owner.deploymentId,
+      metadata: {
+        claimed: createHash("sha256").update([event.deploymentId, event.agentId, event.userId].join()).digest("hex").slice(0, 16),
+      },
+    },
+    async () => undefined,
+  );
   throw new AppError("UNAUTHORIZED", "The event does not belong to the deployment that signed it.");
 }
 

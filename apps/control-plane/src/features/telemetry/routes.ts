@@ -9,7 +9,11 @@ export function bindTelemetry(bind: Bind<SystemContext>, ingestion: TelemetryIng
   bind(endpoints.reportTelemetry, async (context, { rawBody, http }) => {
     const deploymentId = header(http.request, "x-telemetry-deployment-id");
     if (deploymentId === undefined) throw unauthenticated("The signature is not valid.");
-    const { duplicate } = await ingestion.ingest(context, { deploymentId, signature: header(http.request, "x-telemetry-signature"), rawBody });
+    const { duplicate } = await ingestion.ingest(context, {
+      deploymentId,
+      signature: header(http.request, "x-telemetry-signature"),
+      rawBody,
+    });
     return { accepted: true as const, ...(duplicate ? { duplicate: true as const } : {}) };
   });
   bind(endpoints.reportTelemetryBatch, (context, { rawBody }) => ingestBatch(ingestion, context, rawBody));

@@ -12,9 +12,19 @@ export interface TelemetryOwner {
 }
 
 export async function findTelemetryOwner(db: Kysely<Schema>, deploymentId: string): Promise<TelemetryOwner | undefined> {
-  const row = await db.selectFrom("whs.deployments").select(["id", "agent_id", "user_id", "runtime_provider", "telemetry_auth_ref"]).where("id", "=", deploymentId).executeTakeFirst();
+  const row = await db
+    .selectFrom("whs.deployments")
+    .select(["id", "agent_id", "user_id", "runtime_provider", "telemetry_auth_ref"])
+    .where("id", "=", deploymentId)
+    .executeTakeFirst();
   if (row === undefined) return undefined;
-  return { deploymentId: row.id, agentId: row.agent_id, userId: row.user_id, runtimeProvider: row.runtime_provider, authRef: row.telemetry_auth_ref };
+  return {
+    deploymentId: row.id,
+    agentId: row.agent_id,
+    userId: row.user_id,
+    runtimeProvider: row.runtime_provider,
+    authRef: row.telemetry_auth_ref,
+  };
 }
 
 /** An event that passed all checks, filed under its id's own day. */
@@ -79,7 +89,19 @@ function sumBy(events: readonly AcceptedEvent[], keyOf: (event: AcceptedEvent) =
     const text = key.join("\0");
     let group = groups.get(text);
     if (group === undefined) {
-      group = { key, sums: { requests: 0, tokens: 0, computeMs: 0, errors: 0, platformToolCalls: 0, codeExecutionSeconds: 0, browserSessions: 0, costUsd: 0 } };
+      group = {
+        key,
+        sums: {
+          requests: 0,
+          tokens: 0,
+          computeMs: 0,
+          errors: 0,
+          platformToolCalls: 0,
+          codeExecutionSeconds: 0,
+          browserSessions: 0,
+          costUsd: 0,
+        },
+      };
       groups.set(text, group);
     }
     const { sums } = group;
@@ -105,11 +127,18 @@ async function addToCounters(transaction: Transaction<Schema>, events: readonly 
     on conflict (user_id, period, runtime_provider) do update set
       requests = c.requests + excluded.requests, tokens = c.tokens + excluded.tokens, compute_ms = c.compute_ms + excluded.compute_ms, errors = c.errors + excluded.errors,
       platform_tool_calls = c.platform_tool_calls + excluded.platform_tool_calls, code_execution_seconds = c.code_execution_seconds + excluded.code_execution_seconds,
-      browser_sessions = c.browser_sessions + excluded.browser_sessions, cost_usd_estimated = c.cost_usd_estimated + excluded.cost_usd_estimated`.execute(transaction);
+      browser_sessions = c.browser_sessions + excluded.browser_sessions, cost_usd_estimated = c.cost_usd_estimated + excluded.cost_usd_estimated`.execute(
+    transaction,
+  );
 }
 
 async function addToHours(transaction: Transaction<Schema>, events: readonly AcceptedEvent[]): Promise<void> {
-  const groups = sumBy(events, ({ event }) => [event.agentId, `${new Date(event.timestamp).toISOString().slice(0, 13)}:00:00Z`, event.deploymentId, event.runtimeProvider]);
+  const groups = sumBy(events, ({ event }) => [
+    event.agentId,
+    `${new Date(event.timestamp).toISOString().slice(0, 13)}:00:00Z`,
+    event.deploymentId,
+    event.runtimeProvider,
+  ]);
   const sums = <K extends keyof Sums>(key: K): number[] => groups.map((group) => group.sums[key]);
   await sql`
     insert into whs.usage_hourly as h (agent_id, hour, deployment_id, runtime_provider, requests, tokens, compute_ms, errors, cost_usd_estimated)
@@ -122,7 +151,17 @@ async function addToHours(transaction: Transaction<Schema>, events: readonly Acc
 
 /** Invocations that no event has counted for so long that the runtime's own is taken for lost. */
 export async function listUncounted(db: Kysely<Schema>, range: { from: Date; before: Date }, limit: number) {
-  const { rows } = await sql<{ id: string; user_id: string; agent_id: string; deployment_id: string; runtime_provider: "cloudflare" | "agentcore"; trace_id: string; started_at: Date; duration_ms: number; error_code: string | null }>`
+  const { rows } = await sql<{
+    id: string;
+    user_id: string;
+    agent_id: string;
+    deployment_id: string;
+    runtime_provider: "cloudflare" | "agentcore";
+    trace_id: string;
+    started_at: Date;
+    duration_ms: number;
+    error_code: string | null;
+  }>`
     select i.id, i.user_id, i.agent_id, i.deployment_id, i.runtime_provider, i.trace_id, i.started_at, i.duration_ms, i.error_code
     from whs.invocations i
     where i.day >= (${range.from}::timestamptz at time zone 'utc')::date and i.started_at >= ${range.from} and i.started_at + make_interval(secs => i.duration_ms / 1000) < ${range.before}

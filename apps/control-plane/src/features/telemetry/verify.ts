@@ -28,7 +28,12 @@ const believedMs = 60_000;
 /** A signature that does not fit is checked against a fresh look, at most this often for each deployment. */
 const refreshMs = 1_000;
 
-export function createTelemetryVerifier(options: { db: Kysely<Schema>; keys: Keys; now: () => Date; overlapMs: number }): TelemetryVerifier {
+export function createTelemetryVerifier(options: {
+  db: Kysely<Schema>;
+  keys: Keys;
+  now: () => Date;
+  overlapMs: number;
+}): TelemetryVerifier {
   const known = createBoundedCache<Known | "unknown">({ maxEntries: 50_000, maxAgeMs: believedMs });
 
   const read = async (deploymentId: string): Promise<Known | "unknown"> => {
@@ -42,7 +47,8 @@ export function createTelemetryVerifier(options: { db: Kysely<Schema>; keys: Key
     const versions = overlaps(authRef.rotatedAt) ? [authRef.version, authRef.version - 1] : [authRef.version];
     return versions.map((version) => deriveTelemetryKey(root, deploymentId, version));
   };
-  const overlaps = (rotatedAt: string | null): boolean => rotatedAt !== null && options.now().getTime() < Date.parse(rotatedAt) + options.overlapMs;
+  const overlaps = (rotatedAt: string | null): boolean =>
+    rotatedAt !== null && options.now().getTime() < Date.parse(rotatedAt) + options.overlapMs;
 
   const fits = (entry: Known, report: SignedReport): boolean => {
     // An overlap that has ended since the keys were derived ends here as well.

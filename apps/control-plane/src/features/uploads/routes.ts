@@ -8,7 +8,11 @@ export function bindUploads(bind: Bind<Context>, maxBytes: number): void {
     endpoints.createUpload,
     (context, { stream, http }) => {
       const { "content-type": contentType = "", "content-digest": contentDigest } = http.request.headers;
-      return createUpload(context, { stream, contentType: contentType.split(";", 1)[0]?.trim() ?? "", contentDigest: typeof contentDigest === "string" ? contentDigest : undefined });
+      return createUpload(context, {
+        stream,
+        contentType: contentType.split(";", 1)[0]?.trim() ?? "",
+        contentDigest: typeof contentDigest === "string" ? contentDigest : undefined,
+      });
     },
     { maxBytes },
   );

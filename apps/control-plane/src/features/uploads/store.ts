@@ -7,7 +7,15 @@ export function insertUpload(
 ): Promise<Row<"whs.uploads">> {
   return transaction
     .insertInto("whs.uploads")
-    .values({ id: upload.id, user_id: upload.userId, sha256: upload.sha256, size_bytes: upload.sizeBytes, content_type: upload.contentType, blob_key: upload.blobKey, expires_at: upload.expiresAt })
+    .values({
+      id: upload.id,
+      user_id: upload.userId,
+      sha256: upload.sha256,
+      size_bytes: upload.sizeBytes,
+      content_type: upload.contentType,
+      blob_key: upload.blobKey,
+      expires_at: upload.expiresAt,
+    })
     .returningAll()
     .executeTakeFirstOrThrow();
 }

@@ -18,13 +18,20 @@ export async function getMetrics(context: Context, input: { id: string } & Query
   const rows = input.bucket === "minute" ? await sumByMinute(context.db, filter) : await sumByHour(context.db, filter, input.bucket);
   const byStart = new Map(rows.map((row) => [row.start.getTime(), row]));
   const series = [];
-  for (let start = from.getTime(); start < to.getTime(); start += step) series.push({ start: new Date(start).toISOString(), end: new Date(start + step).toISOString(), ...figures(byStart.get(start)) });
+  for (let start = from.getTime(); start < to.getTime(); start += step)
+    series.push({ start: new Date(start).toISOString(), end: new Date(start + step).toISOString(), ...figures(byStart.get(start)) });
   return { agentId: input.id, from: from.toISOString(), to: to.toISOString(), bucket: input.bucket, series };
 }
 
 function figures(row: Totals | undefined): Totals {
   if (row === undefined) return { requests: 0, tokens: 0, computeMs: 0, errors: 0, costUsdEstimated: 0 };
-  return { requests: row.requests, tokens: row.tokens, computeMs: row.computeMs, errors: row.errors, costUsdEstimated: roundUsd(row.costUsdEstimated) };
+  return {
+    requests: row.requests,
+    tokens: row.tokens,
+    computeMs: row.computeMs,
+    errors: row.errors,
+    costUsdEstimated: roundUsd(row.costUsdEstimated),
+  };
 }
 
 /** Whole buckets in UTC that cover what was asked for. */
@@ -32,6 +39,9 @@ function rangeOf(input: { from?: string | undefined; to?: string | undefined }, 
   const to = Math.ceil((input.to === undefined ? now.getTime() + 1 : Date.parse(input.to)) / step) * step;
   const from = input.from === undefined ? to - defaultBuckets * step : Math.floor(Date.parse(input.from) / step) * step;
   if (from >= to) throw invalidRequest([{ fieldName: "from", message: "must be before to" }]);
-  if ((to - from) / step > metricsMaxBuckets) throw invalidRequest([{ fieldName: "bucket", message: `makes more than ${metricsMaxBuckets} buckets; ask for a shorter range or larger buckets` }]);
+  if ((to - from) / step > metricsMaxBuckets)
+    throw invalidRequest([
+      { fieldName: "bucket", message: `makes more than ${metricsMaxBuckets} buckets; ask for a shorter range or larger buckets` },
+    ]);
   return { from: new Date(from), to: new Date(to) };
 }

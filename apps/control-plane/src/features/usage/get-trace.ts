@@ -9,7 +9,10 @@ export async function getTrace(context: Context, input: { traceId: string }): Pr
   const invocations = await findInvocationsOfTrace(context.db, context.user.id, input.traceId);
   if (invocations.length === 0) throw notFound("Trace");
   const [events, lines] = await Promise.all([
-    findEvents(context.db, invocations.map(({ day, id }) => ({ day, id }))),
+    findEvents(
+      context.db,
+      invocations.map(({ day, id }) => ({ day, id })),
+    ),
     findLinesOfTrace(context.db, [...new Set(invocations.map((invocation) => invocation.agent_id))], input.traceId),
   ]);
   const eventById = new Map(events.map((event) => [event.event_id, event]));

@@ -17,7 +17,10 @@ export async function getUsage(context: Context, input: { period?: string | unde
       agentcoreEnabled: entitlements.agentcoreEnabled,
     },
     totals: sum(rows),
-    byRuntime: { cloudflare: sum(rows.filter((row) => row.runtimeProvider === "cloudflare")), agentcore: sum(rows.filter((row) => row.runtimeProvider === "agentcore")) },
+    byRuntime: {
+      cloudflare: sum(rows.filter((row) => row.runtimeProvider === "cloudflare")),
+      agentcore: sum(rows.filter((row) => row.runtimeProvider === "agentcore")),
+    },
     pending: { requests: 0, tokens: 0, computeMs: 0 },
   };
 }

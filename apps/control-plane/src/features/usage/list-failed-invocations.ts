@@ -4,7 +4,10 @@ import type { Context } from "../../context.ts";
 import { requireAgent } from "../agents/index.ts";
 import { listFailedInvocations as findFailed } from "./store.ts";
 
-export async function listFailedInvocations(context: Context, input: { id: string; limit: number; cursor?: string | undefined }): Promise<AnswerOf<typeof endpoint>> {
+export async function listFailedInvocations(
+  context: Context,
+  input: { id: string; limit: number; cursor?: string | undefined },
+): Promise<AnswerOf<typeof endpoint>> {
   await requireAgent(context, input.id);
   const list = `errors/${input.id}`;
   const after = input.cursor === undefined ? undefined : context.cursors.decode(list, input.cursor);

@@ -10,14 +10,25 @@ export interface Totals {
   costUsdEstimated: number;
 }
 
-export async function readCounters(db: Kysely<Schema>, userId: string, period: string): Promise<({ runtimeProvider: RuntimeProviderName } & Totals)[]> {
+export async function readCounters(
+  db: Kysely<Schema>,
+  userId: string,
+  period: string,
+): Promise<({ runtimeProvider: RuntimeProviderName } & Totals)[]> {
   const rows = await db
     .selectFrom("whs.usage_counters")
     .select(["runtime_provider", "requests", "tokens", "compute_ms", "errors", "cost_usd_estimated"])
     .where("user_id", "=", userId)
     .where("period", "=", period)
     .execute();
-  return rows.map((row) => ({ runtimeProvider: row.runtime_provider, requests: row.requests, tokens: row.tokens, computeMs: row.compute_ms, errors: row.errors, costUsdEstimated: row.cost_usd_estimated }));
+  return rows.map((row) => ({
+    runtimeProvider: row.runtime_provider,
+    requests: row.requests,
+    tokens: row.tokens,
+    computeMs: row.compute_ms,
+    errors: row.errors,
+    costUsdEstimated: row.cost_usd_estimated,
+  }));
 }
 
 export interface SeriesFilter {
@@ -55,20 +66,40 @@ export async function sumByHour(db: Kysely<Schema>, filter: SeriesFilter, bucket
 export async function listFailedInvocations(db: Kysely<Schema>, userId: string, agentId: string, limit: number, after: string | undefined) {
   let query = db
     .selectFrom("whs.invocations as invocation")
-    .leftJoin("whs.metrics_events as event", (join) => join.onRef("event.day", "=", "invocation.day").onRef("event.event_id", "=", "invocation.id"))
-    .select(["invocation.id", "invocation.started_at", "invocation.trace_id", "invocation.error_code", "invocation.deployment_id", "invocation.runtime_provider", "event.error_class"])
+    .leftJoin("whs.metrics_events as event", (join) =>
+      join.onRef("event.day", "=", "invocation.day").onRef("event.event_id", "=", "invocation.id"),
+    )
+    .select([
+      "invocation.id",
+      "invocation.started_at",
+      "invocation.trace_id",
+      "invocation.error_code",
+      "invocation.deployment_id",
+      "invocation.runtime_provider",
+      "event.error_class",
+    ])
     .where("invocation.user_id", "=", userId)
     .where("invocation.agent_id", "=", agentId)
     .where("invocation.error_code", "is not", null);
   if (after !== undefined) query = query.where("invocation.id", "<", after);
-  return query.orderBy("invocation.id", "desc").limit(limit + 1).execute();
+  return query
+    .orderBy("invocation.id", "desc")
+    .limit(limit + 1)
+    .execute();
 }
 
 const maxTraceItems = 100;
 const maxTraceLines = 500;
 
 export function findInvocationsOfTrace(db: Kysely<Schema>, userId: string, traceId: string): Promise<Row<"whs.invocations">[]> {
-  return db.selectFrom("whs.invocations").selectAll().where("user_id", "=", userId).where("trace_id", "=", traceId).orderBy("id", "desc").limit(maxTraceItems).execute();
+  return db
+    .selectFrom("whs.invocations")
+    .selectAll()
+    .where("user_id", "=", userId)
+    .where("trace_id", "=", traceId)
+    .orderBy("id", "desc")
+    .limit(maxTraceItems)
+    .execute();
 }
 
 export function findEvents(db: Kysely<Schema>, ids: readonly { day: string; id: string }[]): Promise<Row<"whs.metrics_events">[]> {
@@ -76,12 +107,23 @@ export function findEvents(db: Kysely<Schema>, ids: readonly { day: string; id: 
     .selectFrom("whs.metrics_events")
     .selectAll()
     .where("day", "in", [...new Set(ids.map(({ day }) => day))])
-    .where("event_id", "in", ids.map(({ id }) => id))
+    .where(
+      "event_id",
+      "in",
+      ids.map(({ id }) => id),
+    )
     .execute();
 }
 
 export function findLinesOfTrace(db: Kysely<Schema>, agentIds: readonly string[], traceId: string): Promise<Row<"whs.agent_log_lines">[]> {
-  return db.selectFrom("whs.agent_log_lines").selectAll().where("agent_id", "in", [...agentIds]).where("trace_id", "=", traceId).orderBy("id").limit(maxTraceLines).execute();
+  return db
+    .selectFrom("whs.agent_log_lines")
+    .selectAll()
+    .where("agent_id", "in", [...agentIds])
+    .where("trace_id", "=", traceId)
+    .orderBy("id")
+    .limit(maxTraceLines)
+    .execute();
 }
 
 export async function findTier(db: Kysely<Schema>, userId: string) {

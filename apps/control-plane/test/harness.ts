@@ -1,0 +1,151 @@
+import { createLogger } from "@whs/platform/log";
+import { migrate } from "@whs/platform/db";
+import { createTestDatabase } from "@whs/platform/testing";
+import { exportJWK, generateKeyPair, SignJWT } from "jose";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import pg from "pg";
+import { type App, createApp } from "../src/app.ts";
+import { type Config, readConfig } from "../src/config.ts";
+
+const migrations = path.resolve(import.meta.dirname, "../migrations");
+
+/** An OIDC issuer of its own kind: keys at a JWKS address, found by discovery. */
+export interface TestIssuer {
+  url: string;
+  sign(
+    claims: { sub: string; email?: string; name?: string },
+    options?: { audience?: string; issuer?: string; expiresIn?: string },
+  ): Promise<string>;
+  close(): Promise<void>;
+}
+
+export async function startIssuer(): Promise<TestIssuer> {
+  const { publicKey, privateKey } = await generateKeyPair("ES256", { extractable: true });
+  const jwk = { ...(await exportJWK(publicKey)), kid: "test", alg: "ES256", use: "sig" };
+  const server = createServer((request, response) => {
+    response.setHeader("content-type", "application/json");
+    if (request.url === "/.well-known/openid-configuration") response.end(JSON.stringify({ issuer: url, jwks_uri: `${url}/jwks` }));
+    else response.end(JSON.stringify({ keys: [jwk] }));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return {
+    url,
+    sign: ({ sub, ...claims }, options = {}) =>
+      new SignJWT(claims)
+        .setProtectedHeader({ alg: "ES256", kid: "test" })
+        .setSubject(sub)
+        .setIssuer(options.issuer ?? url)
+        .setAudience(options.audience ?? "whs")
+        .setIssuedAt()
+        .setExpirationTime(options.expiresIn ?? "10m")
+        .sign(privateKey),
+    close: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+export interface Answer<Body = Record<string, unknown>> {
+  status: number;
+  headers: Headers;
+  text: string;
+  /** Parsed JSON; empty without a body. */
+  body: Body;
+}
+
+export interface TestUser {
+  token: string;
+  externalId: string;
+  request: <Body = Record<string, never>>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ) => Promise<Answer<Body>>;
+}
+
+export interface TestControlPlane {
+  url: string;
+  app: App;
+  config: Config;
+  pool: pg.Pool;
+  issuer: TestIssuer;
+  logLines: string[];
+  /** A new person with a valid JWT. */
+  user(name?: string): Promise<TestUser>;
+  as(token: string | undefined): TestUser["request"];
+  close(): Promise<void>;
+}
+
+export interface TestOptions {
+  environment?: Record<string, string>;
+}
+
+let people = 0;
+
+/** The real control plane on a database of its own; no data plane unless a test starts one in `config.runDir`. */
+export async function startControlPlane(options: TestOptions = {}): Promise<TestControlPlane> {
+  const database = await createTestDatabase({ migrations: [migrations], prepare: (url) => migrate(url, "whs", migrations) });
+  const dataDir = await mkdtemp(path.join(tmpdir(), "whs-"));
+  const issuer = await startIssuer();
+  const config = readConfig({
+    DATABASE_URL: database.url,
+    OIDC_ISSUER: issuer.url,
+    WHS_DATA_DIR: dataDir,
+    WHS_PORT: "0",
+    LOG_LEVEL: "debug",
+    ...options.environment,
+  });
+  const logLines: string[] = [];
+  const log = createLogger({
+    name: "control-plane",
+    level: config.logLevel,
+    destination: { write: (line: string) => void logLines.push(line) },
+  });
+  const app = await createApp(config, log);
+  const url = await app.server.listen({ host: "127.0.0.1", port: 0 });
+  const pool = new pg.Pool({ connectionString: database.url, max: 2 });
+  const as = (token: string | undefined): TestUser["request"] => requester(url, token);
+  return {
+    url,
+    app,
+    config,
+    pool,
+    issuer,
+    logLines,
+    as,
+    async user(name = "person") {
+      people += 1;
+      const externalId = `${name}-${process.pid}-${people}`;
+      const token = await issuer.sign({ sub: externalId, email: `${externalId}@example.com`, name });
+      return { token, externalId, request: as(token) };
+    },
+    async close() {
+      await app.close();
+      await pool.end();
+      await issuer.close();
+      await database.drop();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+function requester(url: string, token: string | undefined): TestUser["request"] {
+  return async (method, target, body, headers = {}) => {
+    const init: RequestInit = { method, headers: { ...(token === undefined ? {} : { authorization: `Bearer ${token}` }), ...headers } };
+    if (body instanceof Uint8Array || typeof body === "string") init.body = body as string;
+    else if (body !== undefined) {
+      init.body = JSON.stringify(body);
+      init.headers = { "content-type": "application/json", ...init.headers };
+    }
+    const response = await fetch(url + target, init);
+    const text = await response.text();
+    return { status: response.status, headers: response.headers, text, body: text.startsWith("{") ? JSON.parse(text) : {} };
+  };
+}
