@@ -12,7 +12,8 @@ export function publicLoadError(message: string): string {
   const text = lines
     .join("\n")
     .replace(/^Failed to start Worker:\s*/, "")
-    .replace(/^(?:service [^:]+: )?Uncaught (?:ModuleShapeError: )?/, "")
+    .replace(/^(?:service [^:]+: )?Uncaught /, "")
+    .replace(/^ModuleShapeError: /, "")
     .trim();
   return `The agent cannot be loaded: ${text === "" ? "unknown error" : text}`.slice(0, MAX_LENGTH);
 }

@@ -5,10 +5,13 @@ import { loadWorker } from "./loads.ts";
 import type { Write } from "./session-store.ts";
 
 const FACET = "agent";
+export const CLOSED = "The session is gone.";
 
 export interface SessionStub extends Fetcher {
   apply(loadId: string, writes: readonly Write[]): Promise<void>;
   destroy(): Promise<void>;
+  /** Always rejects: the object is gone before it could answer. */
+  close(): Promise<never>;
 }
 interface Facet extends Fetcher {
   apply(writes: readonly Write[]): Promise<void>;
@@ -36,8 +39,11 @@ export class Session extends DurableObject<CellEnv> {
   async destroy(): Promise<void> {
     this.ctx.facets.delete(FACET);
     await this.ctx.storage.deleteAll();
-    // Closes the database's files once the answer is out, so that the supervisor can remove them.
-    this.ctx.waitUntil(Promise.resolve().then(() => this.ctx.abort("The session is gone.")));
+  }
+
+  /** Closes the database's files, so that the supervisor can remove them. */
+  close(): void {
+    this.ctx.abort(CLOSED);
   }
 
   /** A running facet keeps its class, so another version of the code must wait for what runs, and then replace it. */

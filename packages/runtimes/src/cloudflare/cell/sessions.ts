@@ -1,5 +1,6 @@
 import type { CellEnv } from "./env.ts";
 import { existsOnDisk, markStored, removeSession } from "./fresh-sessions.ts";
+import { CLOSED } from "./session-object.ts";
 import type { Write } from "./session-store.ts";
 
 /** A session belongs to an agent, not to one of its deployments, so that it outlives a deploy. */
@@ -34,7 +35,11 @@ export async function destroyObject(env: CellEnv, agentId: string, objectId: str
 }
 
 async function removeObject(env: CellEnv, agentId: string, objectId: string): Promise<void> {
-  await env.SESSION.get(env.SESSION.idFromString(objectId)).destroy();
+  const session = env.SESSION.get(env.SESSION.idFromString(objectId));
+  await session.destroy();
+  await session.close().catch((error: unknown) => {
+    if (!String(error).includes(CLOSED)) throw error;
+  });
   await tellSupervisor(env, "DELETE", agentId, objectId);
 }
 

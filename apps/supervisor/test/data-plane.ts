@@ -1,0 +1,132 @@
+/** A real supervisor process with real cells, a real vault and a control plane that receives. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openSecretStore, type SecretStore } from "@whs/platform/secrets";
+import { createWorkerdProvider, type RuntimeProvider } from "@whs/runtimes";
+import type { ConformanceTarget } from "@whs/runtimes/conformance";
+import { ControlPlanePeer } from "./control-plane-peer.ts";
+
+const MAIN = new URL("../src/main.ts", import.meta.url).pathname;
+const READY_MS = 20_000;
+
+export interface DataPlaneOptions {
+  environment?: Record<string, string>;
+  /** Runs the supervisor as this user, who is not root. */
+  uid?: number;
+}
+
+export class DataPlane implements ConformanceTarget {
+  readonly folder: string;
+  readonly peer: ControlPlanePeer;
+  readonly telemetry = { rootKeyId: "1", keyVersion: 1 };
+  provider: RuntimeProvider;
+  notes: readonly string[] = [];
+  private readonly secrets: SecretStore;
+  private readonly options: DataPlaneOptions;
+  private child: ChildProcess | null = null;
+  private output = "";
+
+  private constructor(folder: string, peer: ControlPlanePeer, secrets: SecretStore, options: DataPlaneOptions) {
+    this.folder = folder;
+    this.peer = peer;
+    this.secrets = secrets;
+    this.options = options;
+    this.provider = createWorkerdProvider({ supervisorSocket: this.socketPath });
+  }
+
+  static async start(options: DataPlaneOptions = {}): Promise<DataPlane> {
+    const folder = await mkdtemp(join(tmpdir(), "whs-dp-"));
+    const secrets = await openSecretStore({ url: "local:", dataDir: folder, masterKeyFile: join(folder, "master.key") });
+    const keys = { telemetryRoot: randomBytes(32), dataPlane: randomBytes(32) };
+    await secrets.putByPath("system/telemetry-root/1", keys.telemetryRoot.toString("hex"));
+    await secrets.putByPath("system/data-plane-key", keys.dataPlane.toString("hex"));
+    const peer = new ControlPlanePeer(keys);
+    await peer.listen();
+    const plane = new DataPlane(folder, peer, secrets, options);
+    if (options.uid !== undefined) await giveTo(folder, options.uid);
+    await plane.startSupervisor();
+    return plane;
+  }
+
+  get socketPath(): string {
+    return join(this.folder, "run", "supervisor.sock");
+  }
+
+  get pid(): number {
+    return this.child?.pid ?? 0;
+  }
+
+  /** Everything that the supervisor wrote to its log. */
+  get log(): string {
+    return this.output;
+  }
+
+  async startSupervisor(environment: Record<string, string> = {}): Promise<void> {
+    const child = spawn(process.execPath, [MAIN], {
+      env: { PATH: process.env.PATH, WHS_DATA_DIR: this.folder, WHS_API_URL: this.peer.url, ...this.options.environment, ...environment },
+      stdio: ["ignore", "pipe", "pipe"],
+      ...(this.options.uid === undefined ? {} : { uid: this.options.uid, gid: this.options.uid }),
+    });
+    this.child = child;
+    child.stderr.on("data", (chunk: Buffer) => (this.output += chunk.toString()));
+    await new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error(`The supervisor was not ready within ${READY_MS} ms: ${this.output}`)), READY_MS);
+      let seen = "";
+      child.stdout.on("data", (chunk: Buffer) => {
+        this.output += chunk.toString();
+        seen += chunk.toString();
+        const ready = seen.split("\n").find((line) => line.startsWith('{"type":"ready"'));
+        if (ready === undefined || !seen.includes("\n", seen.indexOf(ready))) return;
+        this.notes = (JSON.parse(ready) as { notes: string[] }).notes;
+        clearTimeout(timer);
+        resolve();
+      });
+      child.once("exit", (code) => {
+        clearTimeout(timer);
+        reject(new Error(`The supervisor ended with ${code}: ${this.output}`));
+      });
+    });
+  }
+
+  /** Sends a signal and waits for the end; the exit code, or null for an end by signal. */
+  async stopSupervisor(signal: NodeJS.Signals = "SIGTERM"): Promise<number | null> {
+    const { child } = this;
+    if (child === null || child.exitCode !== null || child.signalCode !== null) return child?.exitCode ?? null;
+    const ended = new Promise<number | null>((resolve) => child.once("exit", (code) => resolve(code)));
+    child.kill(signal);
+    return ended;
+  }
+
+  /** Another gateway process. */
+  secondProvider(): RuntimeProvider {
+    return createWorkerdProvider({ supervisorSocket: this.socketPath });
+  }
+
+  putSecret(value: string): Promise<string> {
+    return this.secrets.put("agents/test/KEY", value);
+  }
+  event(eventId: string) {
+    return this.peer.event(eventId);
+  }
+  line(matches: Parameters<ConformanceTarget["line"]>[0]) {
+    return this.peer.line(matches);
+  }
+  received(): string {
+    return this.peer.wire;
+  }
+
+  async close(): Promise<void> {
+    await this.provider.close();
+    await this.stopSupervisor();
+    await this.peer.close();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+async function giveTo(folder: string, uid: number): Promise<void> {
+  const child = spawn("chown", ["-R", `${uid}:${uid}`, folder]);
+  await new Promise((resolve) => child.once("exit", resolve));
+}
