@@ -57,6 +57,9 @@ export function createAuth({ config, pool, attempts, log }: AuthDependencies) {
     session: { expiresIn: 30 * DAY_SECONDS, updateAge: DAY_SECONDS },
     advanced: {
       cookiePrefix: "whs",
+      // Said explicitly, because the library would not check while NODE_ENV is "test".
+      disableOriginCheck: false,
+      disableCSRFCheck: false,
       useSecureCookies: config.publicUrl.startsWith("https:"),
       defaultCookieAttributes: { httpOnly: true, sameSite: "lax" },
       ipAddress: { ipAddressHeaders: [CLIENT_ADDRESS_HEADER] },

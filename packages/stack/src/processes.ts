@@ -112,10 +112,12 @@ export const PROCESSES: readonly ProcessDeclaration[] = [
 ];
 
 /** What every process may know: where the others are and where files go. The user's environment wins over these. */
-export function sharedEnvironment({ directories, ports }: Surroundings): Record<string, string> {
+export function sharedEnvironment({ directories, ports }: Surroundings, given: NodeJS.ProcessEnv): Record<string, string> {
   const address = (port: number): string => `http://127.0.0.1:${port}`;
   return {
-    OIDC_ISSUER: address(ports.IDENTITY_PORT),
+    NODE_ENV: "production",
+    // The embedded provider issues tokens in the name of its public address.
+    OIDC_ISSUER: given.IDENTITY_PUBLIC_URL?.replace(/\/$/, "") || address(ports.IDENTITY_PORT),
     OIDC_AUDIENCE: "whs",
     WHS_API_URL: address(ports.WHS_PORT),
     WHS_PUBLIC_URL: address(ports.WHS_PORT),

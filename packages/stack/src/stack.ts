@@ -1,6 +1,6 @@
 /** Starts the whole constellation as child processes, keeps it running and stops it. */
 import type { Readiness } from "@whs/platform/process";
-import { existsSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import path from "node:path";
 import { Child, ROOT, type ChildState } from "./child.ts";
 import { inheritedEnvironment } from "./config.ts";
@@ -9,18 +9,9 @@ import { writeAtomically } from "./files.ts";
 import { lockDirectory } from "./lock.ts";
 import { rotateIfLarge } from "./logs.ts";
 import { choosePorts, isFree } from "./ports.ts";
-import { clusterUrl } from "./postgres/cluster.ts";
+import { databaseUrls, environmentOf, select } from "./plan.ts";
 import { loadSecrets, type Secrets } from "./secrets.ts";
-import {
-  DEFAULT_PORTS,
-  PROCESSES,
-  sharedEnvironment,
-  type Endpoints,
-  type Ports,
-  type ProcessDeclaration,
-  type ProcessName,
-  type Surroundings,
-} from "./processes.ts";
+import { DEFAULT_PORTS, type Endpoints, type Ports, type ProcessDeclaration, type ProcessName, type Surroundings } from "./processes.ts";
 
 export interface StackOptions {
   /** Everything that is kept lies here. One stack at a time. */
@@ -143,60 +134,12 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   }
 }
 
-/** The processes to run: those asked for with all that they need, or all that are installed and not replaced by the environment. */
-function select(names: readonly ProcessName[] | undefined, environment: NodeJS.ProcessEnv): ProcessDeclaration[] {
-  const replaced = new Set<ProcessName>();
-  if (environment.DATABASE_URL) replaced.add("postgres");
-  if (environment.OIDC_ISSUER) replaced.add("identity");
-  const wanted = new Set<ProcessName>();
-  const want = (name: ProcessName): void => {
-    wanted.add(name);
-    declared(name).needs?.forEach(want);
-  };
-  const installed = PROCESSES.filter(({ entry }) => existsSync(path.join(ROOT, entry))).map(({ name }) => name);
-  (names ?? installed).forEach(want);
-  return PROCESSES.filter(({ name }) => wanted.has(name) && !replaced.has(name));
-}
-
 /** @throws Error that names the variable, which is clearer than what the process itself would say */
 async function refuseTakenPorts(declarations: readonly ProcessDeclaration[], ports: Ports): Promise<void> {
   for (const name of declarations.flatMap((declaration) => declaration.ports ?? [])) {
     if (!(await isFree(ports[name])))
       throw new Error(`Cannot start: port ${ports[name]} is taken. Set ${name} to another one (0 picks a free one).`);
   }
-}
-
-function declared(name: ProcessName): ProcessDeclaration {
-  const declaration = PROCESSES.find((candidate) => candidate.name === name);
-  if (declaration === undefined) throw new Error(`Cannot start ${name}: no such process.`);
-  return declaration;
-}
-
-function databaseUrls(
-  environment: NodeJS.ProcessEnv,
-  ports: Ports,
-  secrets: Secrets,
-): Pick<Surroundings, "databaseUrl" | "fleetpromptDatabaseUrl"> {
-  const cluster = { port: ports.PG_PORT, password: secrets.POSTGRES_PASSWORD };
-  return {
-    databaseUrl: environment.DATABASE_URL || clusterUrl(cluster, "whs"),
-    fleetpromptDatabaseUrl: environment.FLEETPROMPT_DATABASE_URL || environment.DATABASE_URL || clusterUrl(cluster, "fleetprompt"),
-  };
-}
-
-/** What the stack sets, then what the user set, then what the stack has decided (ports that are bound, directories that exist). */
-function environmentOf(declaration: ProcessDeclaration, surroundings: Surroundings, given: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const { secrets, ports, databaseUrl, directories } = surroundings;
-  const givenValues = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== ""));
-  return {
-    ...sharedEnvironment(surroundings),
-    ...declaration.env?.(surroundings),
-    ...Object.fromEntries((declaration.secrets ?? []).map((name) => [name, secrets[name]])),
-    ...givenValues,
-    ...Object.fromEntries((declaration.ports ?? []).map((name) => [name, String(ports[name])])),
-    ...(declaration.needs?.includes("postgres") === true ? { DATABASE_URL: databaseUrl } : {}),
-    WHS_DATA_DIR: directories.data,
-  };
 }
 
 async function startAll(members: readonly Member[]): Promise<void> {
