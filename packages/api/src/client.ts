@@ -16,7 +16,13 @@ export class ApiError extends Error {
     status: number,
     code: ErrorCode | "UNREACHABLE",
     message: string,
-    rest: { details?: Record<string, unknown>; retryable?: boolean; traceId?: string | null; retryAfterSeconds?: number | null; cause?: unknown } = {},
+    rest: {
+      details?: Record<string, unknown>;
+      retryable?: boolean;
+      traceId?: string | null;
+      retryAfterSeconds?: number | null;
+      cause?: unknown;
+    } = {},
   ) {
     super(message, { cause: rest.cause });
     this.name = "ApiError";
@@ -83,11 +89,16 @@ export class WhsClient {
     }
   }
 
-  /** Calls an endpoint that answers with server-sent events. */
+  /** Calls an endpoint that answers with server-sent events. @throws ApiError also when the connection ends before the stream does */
   async *stream<E extends Endpoint>(endpoint: E, input: CallInput<E>): AsyncGenerator<StreamedEvent> {
     const response = await this.#send(endpoint, input);
     if (response.body === null) return;
-    for await (const { event, id, data } of readServerSentEvents(response.body)) yield { event, id, data: JSON.parse(data) as unknown };
+    try {
+      for await (const { event, id, data } of readServerSentEvents(response.body)) yield { event, id, data: JSON.parse(data) as unknown };
+    } catch (cause) {
+      if (input.signal?.aborted) throw cause;
+      throw new ApiError(0, "UNREACHABLE", "The stream broke off", { retryable: true, traceId: response.headers.get("x-trace-id"), cause });
+    }
   }
 
   async #send<E extends Endpoint>(endpoint: E, input: CallInput<E>): Promise<Response> {
@@ -159,5 +170,8 @@ async function readError(response: Response): Promise<ApiError> {
 
 /** Some other server, or a proxy, answered. */
 function notOfThisApi(response: Response, cause?: unknown): ApiError {
-  return new ApiError(response.status, "INTERNAL", `The answer is not of this API (HTTP ${response.status})`, { traceId: response.headers.get("x-trace-id"), cause });
+  return new ApiError(response.status, "INTERNAL", `The answer is not of this API (HTTP ${response.status})`, {
+    traceId: response.headers.get("x-trace-id"),
+    cause,
+  });
 }

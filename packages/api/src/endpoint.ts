@@ -56,7 +56,9 @@ export type BodyOf<E extends Endpoint> = E["body"] extends { kind: "json"; schem
 export type AnswerOf<E extends Endpoint> = E["answer"] extends { kind: "json"; schema: infer S } ? Sent<S> : void;
 
 /** What a client gets: the declared answer and the trace id that every JSON answer bears. */
-export type ReceivedOf<E extends Endpoint> = E["answer"] extends { kind: "json"; schema: infer S } ? Parsed<S> & { traceId: string } : undefined;
+export type ReceivedOf<E extends Endpoint> = E["answer"] extends { kind: "json"; schema: infer S }
+  ? Parsed<S> & { traceId: string }
+  : undefined;
 export type SentParamsOf<E extends Endpoint> = Sent<E["params"]>;
 export type SentQueryOf<E extends Endpoint> = Sent<E["query"]>;
 export type SentBodyOf<E extends Endpoint> = E["body"] extends { kind: "json"; schema: infer S } ? Sent<S> : undefined;

@@ -18,7 +18,9 @@ export function openApiDocument(endpoints: Record<string, Endpoint>, info: { tit
     info,
     paths: Object.fromEntries(Object.entries(paths).sort(([a], [b]) => (a < b ? -1 : 1))),
     components: {
-      securitySchemes: { bearer: { type: "http", scheme: "bearer", description: "A JWT of the configured OIDC issuer, or an API token `whs_…`" } },
+      securitySchemes: {
+        bearer: { type: "http", scheme: "bearer", description: "A JWT of the configured OIDC issuer, or an API token `whs_…`" },
+      },
       schemas: { Error: errorSchema() },
     },
   };
@@ -32,7 +34,11 @@ function operation(endpoint: Endpoint): Json {
     ...(endpoint.description === undefined ? {} : { description: endpoint.description }),
     ...(endpoint.access.kind === "user" ? { security: [{ bearer: [] }] } : {}),
     ...(endpoint.access.kind === "user" && endpoint.access.scope !== null ? { "x-scope": endpoint.access.scope } : {}),
-    parameters: [...parameters(endpoint, "path", endpoint.params), ...parameters(endpoint, "query", endpoint.query), ...headerParameters(endpoint)],
+    parameters: [
+      ...parameters(endpoint, "path", endpoint.params),
+      ...parameters(endpoint, "query", endpoint.query),
+      ...headerParameters(endpoint),
+    ],
     ...(endpoint.body ? { requestBody: requestBody(endpoint.body) } : {}),
     responses: { [endpoint.answer.status]: response(endpoint), ...errorResponses(endpoint) },
   };
@@ -43,12 +49,19 @@ function parameters(_endpoint: Endpoint, place: "path" | "query", schema: z.ZodO
   const json = toJson(schema, "input") as { properties: Record<string, Json>; required?: string[] };
   return Object.entries(json.properties).map(([name, property]) => {
     const { description, ...rest } = property;
-    return { name, in: place, required: place === "path" || (json.required ?? []).includes(name), ...(description === undefined ? {} : { description }), schema: rest };
+    return {
+      name,
+      in: place,
+      required: place === "path" || (json.required ?? []).includes(name),
+      ...(description === undefined ? {} : { description }),
+      schema: rest,
+    };
   });
 }
 
 function headerParameters(endpoint: Endpoint): Json[] {
-  const names: [string, boolean][] = endpoint.access.kind === "signature" ? endpoint.access.headers.map((name, index) => [name, index < 2]) : [];
+  const names: [string, boolean][] =
+    endpoint.access.kind === "signature" ? endpoint.access.headers.map((name, index) => [name, index < 2]) : [];
   if (endpoint.idempotent) names.push(["Idempotency-Key", false]);
   return names.map(([name, required]) => ({ name, in: "header", required, schema: { type: "string" } }));
 }
@@ -78,7 +91,10 @@ function errorResponses(endpoint: Endpoint): Json {
   const byStatus = new Map<number, ErrorCode[]>();
   for (const code of codes) byStatus.set(errorStatus[code], [...(byStatus.get(errorStatus[code]) ?? []), code]);
   return Object.fromEntries(
-    [...byStatus].map(([status, names]) => [status, { description: names.join(", "), content: { "application/json": { schema: { $ref: "#/components/schemas/Error" } } } }]),
+    [...byStatus].map(([status, names]) => [
+      status,
+      { description: names.join(", "), content: { "application/json": { schema: { $ref: "#/components/schemas/Error" } } } },
+    ]),
   );
 }
 

@@ -12,7 +12,8 @@ export const whsEndpoints = { ...account, ...agents, ...deployments, ...invocati
 export const whsApiInfo = {
   title: "WebHost Systems",
   version: "1.0",
-  description: "Hosting for AI agents: deploy, invoke, meter and roll back, on Cloudflare Workers and AWS Bedrock AgentCore behind one API.",
+  description:
+    "Hosting for AI agents: deploy, invoke, meter and roll back, on Cloudflare Workers and AWS Bedrock AgentCore behind one API.",
 };
 
 export const internalEndpoints = { ...internal };

@@ -23,7 +23,11 @@ export const reportTelemetryBatch = endpoint({
   answer: {
     kind: "json",
     status: 202,
-    schema: z.object({ accepted: z.int(), duplicates: z.int(), rejected: z.array(z.object({ line: z.int().describe("Counting from 1"), code: z.string() })) }),
+    schema: z.object({
+      accepted: z.int(),
+      duplicates: z.int(),
+      rejected: z.array(z.object({ line: z.int().describe("Counting from 1"), code: z.string() })),
+    }),
   },
   errors: [],
 });

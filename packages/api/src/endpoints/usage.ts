@@ -1,7 +1,14 @@
 import { z } from "zod";
 import { endpoint } from "../endpoint.ts";
 import { idParams, pageOf, pageQuerySchema } from "../schemas/base.ts";
-import { billingUsageSchema, failedInvocationSchema, metricsQuery, metricsSchema, periodSchema, traceItemSchema } from "../schemas/usage.ts";
+import {
+  billingUsageSchema,
+  failedInvocationSchema,
+  metricsQuery,
+  metricsSchema,
+  periodSchema,
+  traceItemSchema,
+} from "../schemas/usage.ts";
 
 export const getMetrics = endpoint({
   name: "metrics.get",

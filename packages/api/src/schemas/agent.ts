@@ -9,14 +9,20 @@ export type AgentStatus = z.output<typeof agentStatusSchema>;
 
 /** What the author may set for AgentCore. Seconds and MB as the provider counts them. */
 export const agentcoreConfigSchema = z.strictObject({
-  region: z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, "must be an AWS region such as us-east-1").optional(),
+  region: z
+    .string()
+    .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, "must be an AWS region such as us-east-1")
+    .optional(),
   vCpu: z.number().min(0.25).max(16).optional(),
   memoryMb: z.int().min(512).max(32768).optional(),
   idleTimeoutSeconds: z.int().min(60).max(28800).optional(),
   maxLifetimeSeconds: z.int().min(60).max(28800).optional(),
 });
 
-export const providerConfigBody = z.strictObject({ cloudflare: cloudflareConfigSchema.optional(), agentcore: agentcoreConfigSchema.optional() });
+export const providerConfigBody = z.strictObject({
+  cloudflare: cloudflareConfigSchema.optional(),
+  agentcore: agentcoreConfigSchema.optional(),
+});
 
 export const agentSchema = z.object({
   id: idSchema,
@@ -59,7 +65,10 @@ export const secretValueMaxBytes = 64 * 1024;
 
 export const setSecretsBody = z.strictObject({
   secrets: z
-    .record(z.string().max(128), z.string().refine((value) => new TextEncoder().encode(value).length <= secretValueMaxBytes, "must be at most 65536 bytes"))
+    .record(
+      z.string().max(128),
+      z.string().refine((value) => new TextEncoder().encode(value).length <= secretValueMaxBytes, "must be at most 65536 bytes"),
+    )
     .refine((secrets) => Object.keys(secrets).length > 0, "must set at least one secret")
     .refine((secrets) => Object.keys(secrets).length <= 128, "must set at most 128 secrets at once"),
 });

@@ -7,7 +7,10 @@ export type DeploymentStatus = z.output<typeof deploymentStatusSchema>;
 
 const githubUrlSchema = z
   .string()
-  .regex(/^https:\/\/github\.com\/[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})\/[A-Za-z0-9._-]{1,100}$/, "must be https://github.com/<owner>/<repository>");
+  .regex(
+    /^https:\/\/github\.com\/[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})\/[A-Za-z0-9._-]{1,100}$/,
+    "must be https://github.com/<owner>/<repository>",
+  );
 const gitRefSchema = z.string().regex(/^(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._/-]{0,199}$/, "must be a branch, a tag or a commit");
 
 export const artifactBody = z.discriminatedUnion("type", [
@@ -17,7 +20,10 @@ export const artifactBody = z.discriminatedUnion("type", [
 
 export const createDeploymentBody = z.strictObject({
   artifact: artifactBody,
-  commitHash: z.string().regex(/^[0-9a-fA-F]{7,64}$/, "must be 7 to 64 hexadecimal digits").optional(),
+  commitHash: z
+    .string()
+    .regex(/^[0-9a-fA-F]{7,64}$/, "must be 7 to 64 hexadecimal digits")
+    .optional(),
   version: z.int().min(1).optional(),
   setAsActive: z.boolean().default(true),
 });

@@ -4,7 +4,14 @@ import { idSchema, traceIdSchema } from "./base.ts";
 /** Bounds of invoke/v1. */
 export const invokeLimits = { bodyBytes: 1024 * 1024, messages: 256, messageBytes: 256 * 1024, outputBytes: 8 * 1024 * 1024 } as const;
 
-const contentSchema = z.string().refine((text) => text.length <= invokeLimits.messageBytes && (text.length * 3 <= invokeLimits.messageBytes || new TextEncoder().encode(text).length <= invokeLimits.messageBytes), "must be at most 262144 bytes");
+const contentSchema = z
+  .string()
+  .refine(
+    (text) =>
+      text.length <= invokeLimits.messageBytes &&
+      (text.length * 3 <= invokeLimits.messageBytes || new TextEncoder().encode(text).length <= invokeLimits.messageBytes),
+    "must be at most 262144 bytes",
+  );
 
 export const messageSchema = z.strictObject({ role: z.enum(["system", "user", "assistant", "tool"]), content: contentSchema });
 export type Message = z.output<typeof messageSchema>;
@@ -13,8 +20,14 @@ const toolNamesSchema = z.array(z.string().min(1).max(128)).max(128);
 
 export const invokeRequestSchema = z.strictObject({
   input: z
-    .strictObject({ messages: z.array(messageSchema).min(1).max(invokeLimits.messages).optional(), prompt: contentSchema.min(1).optional() })
-    .refine((input) => (input.messages === undefined) !== (input.prompt === undefined), "must have either messages or prompt, and not both"),
+    .strictObject({
+      messages: z.array(messageSchema).min(1).max(invokeLimits.messages).optional(),
+      prompt: contentSchema.min(1).optional(),
+    })
+    .refine(
+      (input) => (input.messages === undefined) !== (input.prompt === undefined),
+      "must have either messages or prompt, and not both",
+    ),
   sessionId: idSchema.optional(),
   options: z
     .strictObject({
@@ -53,5 +66,8 @@ export const invokeEvents = {
   delta: z.object({ text: z.string() }),
   usage: usageSchema,
   done: z.object({}),
-  error: z.object({ error: z.object({ code: z.string(), message: z.string(), details: z.record(z.string(), z.unknown()), retryable: z.boolean() }), traceId: z.string() }),
+  error: z.object({
+    error: z.object({ code: z.string(), message: z.string(), details: z.record(z.string(), z.unknown()), retryable: z.boolean() }),
+    traceId: z.string(),
+  }),
 } as const;

@@ -5,7 +5,11 @@ import { idSchema, runtimeProviderSchema, timeSchema, traceIdSchema } from "./ba
 const count = z.number().min(0).max(1e12);
 
 const cloudflareFigures = z.strictObject({ durableObjectOps: count.default(0), workersAICalls: count.default(0) });
-const agentcoreFigures = z.strictObject({ sessionDurationMs: count.default(0), toolInvocations: count.default(0), browserInteractions: count.default(0) });
+const agentcoreFigures = z.strictObject({
+  sessionDurationMs: count.default(0),
+  toolInvocations: count.default(0),
+  browserInteractions: count.default(0),
+});
 
 export const errorClassSchema = z.enum(["auth", "limit", "runtime", "tool", "unknown"]);
 
@@ -15,7 +19,10 @@ export const errorClassSchema = z.enum(["auth", "limit", "runtime", "tool", "unk
  */
 export const telemetryEventSchema = z
   .strictObject({
-    eventId: z.string().regex(/^evt_[0-7][0-9a-hjkmnp-tv-z]{25}$/, "must be an evt_ id").optional(),
+    eventId: z
+      .string()
+      .regex(/^evt_[0-7][0-9a-hjkmnp-tv-z]{25}$/, "must be an evt_ id")
+      .optional(),
     userId: idSchema,
     agentId: idSchema,
     deploymentId: idSchema,
@@ -41,4 +48,8 @@ export type TelemetryEvent = z.output<typeof telemetryEventSchema>;
 
 export const telemetryLimits = { reportBytes: 64 * 1024, batchBytes: 4 * 1024 * 1024, batchLines: 1000 } as const;
 
-export const telemetryBatchLineSchema = z.strictObject({ deploymentId: idSchema, signature: z.string().max(1024), event: z.string().max(telemetryLimits.reportBytes) });
+export const telemetryBatchLineSchema = z.strictObject({
+  deploymentId: idSchema,
+  signature: z.string().max(1024),
+  event: z.string().max(telemetryLimits.reportBytes),
+});

@@ -14,12 +14,16 @@ export class ConfigurationError extends Error {
  */
 export function parseEnvironment<S extends z.ZodObject>(schema: S, environment: NodeJS.ProcessEnv): z.output<S> {
   const known = Object.keys(schema.shape);
-  const present = Object.fromEntries(known.flatMap((name) => (environment[name] === undefined || environment[name] === "" ? [] : [[name, environment[name]]])));
+  const present = Object.fromEntries(
+    known.flatMap((name) => (environment[name] === undefined || environment[name] === "" ? [] : [[name, environment[name]]])),
+  );
   const result = schema.safeParse(present);
   if (result.success) return result.data;
   const lines = result.error.issues.map((issue) => {
     const name = String(issue.path[0] ?? "");
-    return present[name] === undefined ? `${name} is missing${known.includes(name) ? describe(schema, name) : ""}` : `${name}: ${issue.message}${describe(schema, name)}`;
+    return present[name] === undefined
+      ? `${name} is missing${known.includes(name) ? describe(schema, name) : ""}`
+      : `${name}: ${issue.message}${describe(schema, name)}`;
   });
   throw new ConfigurationError(`Cannot start:\n  ${[...new Set(lines)].join("\n  ")}`);
 }

@@ -34,7 +34,10 @@ export interface AuditActor {
 const maxMetadataChars = 4096;
 
 /** Runs a change and its audit row in one transaction; there is no other way to a writable transaction. */
-export type AuditedWrite<Schema> = <Result>(event: AuditEvent, change: (transaction: Transaction<Schema>) => Promise<Result>) => Promise<Result>;
+export type AuditedWrite<Schema> = <Result>(
+  event: AuditEvent,
+  change: (transaction: Transaction<Schema>) => Promise<Result>,
+) => Promise<Result>;
 
 export interface AuditedWriteOptions<Schema> {
   kysely: Kysely<Schema>;
@@ -55,7 +58,12 @@ export function createAuditedWrite<Schema>(actor: AuditActor, options: AuditedWr
 }
 
 /** Adds an entry to a transaction that another change has opened, for what one write does to several things. */
-export async function insertAudit<Schema>(transaction: Transaction<Schema>, auditTable: string, actor: AuditActor, event: AuditEvent): Promise<void> {
+export async function insertAudit<Schema>(
+  transaction: Transaction<Schema>,
+  auditTable: string,
+  actor: AuditActor,
+  event: AuditEvent,
+): Promise<void> {
   const metadata = JSON.stringify(event.metadata ?? {});
   if (metadata.length > maxMetadataChars) throw new Error(`Audit metadata of ${event.action} exceeds ${maxMetadataChars} characters`);
   const row: AuditTable = {

@@ -16,7 +16,8 @@ export async function readMigrations(directory: string): Promise<Migration[]> {
   return Promise.all(
     names.map(async (name, index) => {
       const expected = String(index + 1).padStart(4, "0");
-      if (!/^\d{4}_[a-z0-9-]+\.sql$/.test(name) || !name.startsWith(expected)) throw new Error(`Migration ${name} must be named ${expected}_<words>.sql`);
+      if (!/^\d{4}_[a-z0-9-]+\.sql$/.test(name) || !name.startsWith(expected))
+        throw new Error(`Migration ${name} must be named ${expected}_<words>.sql`);
       const sql = await readFile(path.join(directory, name), "utf8");
       return { name, sql, sha256: createHash("sha256").update(sql).digest("hex") };
     }),
@@ -36,7 +37,9 @@ export async function migrate(url: string, schema: string, directory: string): P
     await client.query("select pg_advisory_lock(hashtextextended($1, 0))", [`migrate/${schema}`]);
     await client.query(`create schema if not exists ${client.escapeIdentifier(schema)}`);
     const ledger = `${client.escapeIdentifier(schema)}.migrations`;
-    await client.query(`create table if not exists ${ledger} (name text primary key, sha256 text not null, applied_at timestamptz not null default now())`);
+    await client.query(
+      `create table if not exists ${ledger} (name text primary key, sha256 text not null, applied_at timestamptz not null default now())`,
+    );
     const { rows } = await client.query<{ name: string; sha256: string }>(`select name, sha256 from ${ledger}`);
     return await applyPending(client, ledger, migrations, new Map(rows.map((row) => [row.name, row.sha256])));
   } finally {
@@ -44,7 +47,12 @@ export async function migrate(url: string, schema: string, directory: string): P
   }
 }
 
-async function applyPending(client: pg.Client, ledger: string, migrations: readonly Migration[], applied: ReadonlyMap<string, string>): Promise<string[]> {
+async function applyPending(
+  client: pg.Client,
+  ledger: string,
+  migrations: readonly Migration[],
+  applied: ReadonlyMap<string, string>,
+): Promise<string[]> {
   const done: string[] = [];
   for (const { name, sql, sha256 } of migrations) {
     const before = applied.get(name);

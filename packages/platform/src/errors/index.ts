@@ -52,11 +52,19 @@ export function conflict(message: string, options: AppErrorOptions = {}): AppErr
 /** A request whose fields break a rule; the message names the first of them. */
 export function invalidRequest(fields: FieldError[], options: AppErrorOptions = {}): AppError {
   const [first] = fields;
-  const message = first === undefined ? "The request is not valid." : first.fieldName === "" ? `The request ${first.message}.` : `${first.fieldName}: ${first.message}.`;
+  const message =
+    first === undefined
+      ? "The request is not valid."
+      : first.fieldName === ""
+        ? `The request ${first.message}.`
+        : `${first.fieldName}: ${first.message}.`;
   return new AppError("INVALID_REQUEST", message.replace(/\.\.$/, "."), { ...options, details: { ...options.details, fields } });
 }
 
-export function limitExceeded(details: { limitType: LimitType; periodKey: string | null; current: number; limit: number; suggestedAction: string }, message: string): AppError {
+export function limitExceeded(
+  details: { limitType: LimitType; periodKey: string | null; current: number; limit: number; suggestedAction: string },
+  message: string,
+): AppError {
   return new AppError("LIMIT_EXCEEDED", message, { details });
 }
 
@@ -66,11 +74,19 @@ export function internal(cause: unknown): AppError {
 
 /** Errors of PostgreSQL carry a five-character SQLSTATE (Appendix A of its manual). */
 export function sqlState(error: unknown): string | undefined {
-  return typeof error === "object" && error !== null && "code" in error && typeof error.code === "string" && /^[0-9A-Z]{5}$/.test(error.code) ? error.code : undefined;
+  return typeof error === "object" &&
+    error !== null &&
+    "code" in error &&
+    typeof error.code === "string" &&
+    /^[0-9A-Z]{5}$/.test(error.code)
+    ? error.code
+    : undefined;
 }
 /** Name of the constraint or index that a statement broke. */
 export function brokenConstraint(error: unknown): string | undefined {
-  return typeof error === "object" && error !== null && "constraint" in error && typeof error.constraint === "string" ? error.constraint : undefined;
+  return typeof error === "object" && error !== null && "constraint" in error && typeof error.constraint === "string"
+    ? error.constraint
+    : undefined;
 }
 
 /**

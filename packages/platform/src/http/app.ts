@@ -68,7 +68,10 @@ export function answerUnknownRoutes(server: FastifyInstance, endpoints: readonly
     const path = request.url.split("?", 1)[0] ?? "";
     const match = known.find(({ pattern }) => pattern.test(path));
     if (match === undefined) throw notFound("Route");
-    throw new AppError("INVALID_REQUEST", `${request.method} is not possible here; use ${match.methods.join(" or ")}.`, { status: 405, headers: { allow: match.methods.join(", ") } });
+    throw new AppError("INVALID_REQUEST", `${request.method} is not possible here; use ${match.methods.join(" or ")}.`, {
+      status: 405,
+      headers: { allow: match.methods.join(", ") },
+    });
   });
 }
 
@@ -101,9 +104,17 @@ function decodeUtf8(body: Buffer): string | undefined {
 function sendError(log: Logger, error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const appError = toAppError(error);
   const traceId = request.traceId || newId("trc");
-  if (appError.status >= 500) log.error({ traceId, method: request.method, route: request.routeOptions?.url, code: appError.code, err: appError.cause ?? appError }, appError.message);
+  if (appError.status >= 500)
+    log.error(
+      { traceId, method: request.method, route: request.routeOptions?.url, code: appError.code, err: appError.cause ?? appError },
+      appError.message,
+    );
   else log.debug({ traceId, method: request.method, route: request.routeOptions?.url, code: appError.code }, appError.message);
-  return reply.code(appError.status).headers({ ...appError.headers, "x-trace-id": traceId }).type("application/json; charset=utf-8").send(JSON.stringify(appError.body(traceId)));
+  return reply
+    .code(appError.status)
+    .headers({ ...appError.headers, "x-trace-id": traceId })
+    .type("application/json; charset=utf-8")
+    .send(JSON.stringify(appError.body(traceId)));
 }
 
 export function toAppError(error: unknown): AppError {
@@ -111,7 +122,10 @@ export function toAppError(error: unknown): AppError {
   const code = typeof error === "object" && error !== null && "code" in error ? error.code : undefined;
   switch (code) {
     case "FST_ERR_CTP_BODY_TOO_LARGE":
-      return new AppError("INVALID_REQUEST", "The body is larger than this endpoint takes.", { status: 413, details: { fields: [{ fieldName: "", message: "body is too large" }] } });
+      return new AppError("INVALID_REQUEST", "The body is larger than this endpoint takes.", {
+        status: 413,
+        details: { fields: [{ fieldName: "", message: "body is too large" }] },
+      });
     case "FST_ERR_CTP_INVALID_MEDIA_TYPE":
     case "FST_ERR_CTP_INVALID_CONTENT_LENGTH":
       return invalidRequest([{ fieldName: "content-type", message: "is not one that this endpoint takes" }]);
@@ -132,9 +146,18 @@ function answerBrokenRequest(error: ConnectionError, socket: Socket): void {
     socket.destroy();
     return;
   }
-  const status = error.code === "HPE_HEADER_OVERFLOW" ? "431 Request Header Fields Too Large" : error.code === "ERR_HTTP_REQUEST_TIMEOUT" ? "408 Request Timeout" : "400 Bad Request";
-  const body = JSON.stringify(new AppError("INVALID_REQUEST", "The request is not valid HTTP, or its headers are too large.").body(newId("trc")));
-  socket.end(`HTTP/1.1 ${status}\r\ncontent-type: application/json; charset=utf-8\r\nconnection: close\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+  const status =
+    error.code === "HPE_HEADER_OVERFLOW"
+      ? "431 Request Header Fields Too Large"
+      : error.code === "ERR_HTTP_REQUEST_TIMEOUT"
+        ? "408 Request Timeout"
+        : "400 Bad Request";
+  const body = JSON.stringify(
+    new AppError("INVALID_REQUEST", "The request is not valid HTTP, or its headers are too large.").body(newId("trc")),
+  );
+  socket.end(
+    `HTTP/1.1 ${status}\r\ncontent-type: application/json; charset=utf-8\r\nconnection: close\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
 }
 
 function addCors(server: FastifyInstance, origins: readonly string[]): void {
@@ -142,9 +165,15 @@ function addCors(server: FastifyInstance, origins: readonly string[]): void {
   server.addHook("onRequest", async (request, reply) => {
     const { origin } = request.headers;
     if (origin === undefined || !origins.includes(origin)) return;
-    reply.header("access-control-allow-origin", origin).header("vary", "Origin").header("access-control-expose-headers", "X-Trace-Id, Idempotency-Replayed, Retry-After");
+    reply
+      .header("access-control-allow-origin", origin)
+      .header("vary", "Origin")
+      .header("access-control-expose-headers", "X-Trace-Id, Idempotency-Replayed, Retry-After");
     if (request.method === "OPTIONS" && request.headers["access-control-request-method"] !== undefined) {
-      reply.header("access-control-allow-methods", "GET, POST, PATCH, DELETE").header("access-control-allow-headers", "Authorization, Content-Type, Idempotency-Key, X-Trace-Id, Last-Event-ID, Content-Digest").header("access-control-max-age", "600");
+      reply
+        .header("access-control-allow-methods", "GET, POST, PATCH, DELETE")
+        .header("access-control-allow-headers", "Authorization, Content-Type, Idempotency-Key, X-Trace-Id, Last-Event-ID, Content-Digest")
+        .header("access-control-max-age", "600");
       await reply.code(204).send();
     }
   });

@@ -41,11 +41,18 @@ export interface HandlerInput<E extends Endpoint> {
 /** Answer of a handler that took the response over. */
 export const streamed = Symbol("the handler has written the answer itself");
 
-export type Handler<E extends Endpoint, C, Result = AnswerOf<E>> = (context: C, input: HandlerInput<E>) => Promise<Result | typeof streamed>;
+export type Handler<E extends Endpoint, C, Result = AnswerOf<E>> = (
+  context: C,
+  input: HandlerInput<E>,
+) => Promise<Result | typeof streamed>;
 
 /** Stores answers of creating requests, so that a repeated request gets the same one. */
 export interface IdempotencyGuard<C> {
-  run(context: C, key: IdempotentRequest, work: (context: C) => Promise<IdempotentAnswer>): Promise<IdempotentAnswer & { replayed: boolean }>;
+  run(
+    context: C,
+    key: IdempotentRequest,
+    work: (context: C) => Promise<IdempotentAnswer>,
+  ): Promise<IdempotentAnswer & { replayed: boolean }>;
 }
 export interface IdempotentRequest {
   method: string;
@@ -76,7 +83,11 @@ export interface BindOptions<E extends Endpoint, Result> {
   complete?: (answer: Result) => AnswerOf<E>;
 }
 
-export type Bind<C> = <E extends Endpoint, Result = AnswerOf<E>>(endpoint: E, handler: Handler<E, C, Result>, options?: BindOptions<E, Result>) => void;
+export type Bind<C> = <E extends Endpoint, Result = AnswerOf<E>>(
+  endpoint: E,
+  handler: Handler<E, C, Result>,
+  options?: BindOptions<E, Result>,
+) => void;
 
 /** Binds endpoint values to a Fastify server. */
 export function createBinder<C>(server: FastifyInstance, options: BindingOptions<C>): Bind<C> {
@@ -111,8 +122,16 @@ export function createBinder<C>(server: FastifyInstance, options: BindingOptions
           if (key === undefined) {
             answer = await work(context);
           } else {
-            const requestHash = createHash("sha256").update(request.body === undefined || endpoint.body?.kind === "stream" ? streamIdentity(request) : JSON.stringify(request.body)).digest("hex");
-            const outcome = await options.idempotency.run(context, { method: endpoint.method, path: request.url, key, requestHash, successStatus: endpoint.answer.status }, work as (inner: C) => Promise<IdempotentAnswer>);
+            const requestHash = createHash("sha256")
+              .update(
+                request.body === undefined || endpoint.body?.kind === "stream" ? streamIdentity(request) : JSON.stringify(request.body),
+              )
+              .digest("hex");
+            const outcome = await options.idempotency.run(
+              context,
+              { method: endpoint.method, path: request.url, key, requestHash, successStatus: endpoint.answer.status },
+              work as (inner: C) => Promise<IdempotentAnswer>,
+            );
             if (outcome.replayed) reply.header("idempotency-replayed", "true");
             answer = outcome;
           }
@@ -124,7 +143,13 @@ export function createBinder<C>(server: FastifyInstance, options: BindingOptions
   };
 }
 
-function send(endpoint: Endpoint, reply: FastifyReply, traceId: string, answer: IdempotentAnswer, complete: ((body: unknown) => unknown) | undefined): FastifyReply {
+function send(
+  endpoint: Endpoint,
+  reply: FastifyReply,
+  traceId: string,
+  answer: IdempotentAnswer,
+  complete: ((body: unknown) => unknown) | undefined,
+): FastifyReply {
   reply.code(answer.status);
   if (answer.status >= 400) {
     return reply.type("application/json; charset=utf-8").send(JSON.stringify({ ...(answer.body as object), traceId }));
@@ -135,11 +160,18 @@ function send(endpoint: Endpoint, reply: FastifyReply, traceId: string, answer: 
   return reply.type("application/json; charset=utf-8").send(JSON.stringify({ ...declared, traceId }));
 }
 
-function parseRequest<E extends Endpoint>(endpoint: E, request: FastifyRequest, reply: FastifyReply, httpRequest: HttpRequest): HandlerInput<E> {
+function parseRequest<E extends Endpoint>(
+  endpoint: E,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  httpRequest: HttpRequest,
+): HandlerInput<E> {
   const params = endpoint.params ? parseInput(endpoint.params, { ...(request.params as object) }) : {};
   const query = endpoint.query ? parseInput(endpoint.query, { ...(request.query as object) }) : {};
   if (!endpoint.query && Object.keys(request.query as object).length > 0) {
-    throw invalidRequest(Object.keys(request.query as object).map((fieldName) => ({ fieldName, message: "is not a known query parameter" })));
+    throw invalidRequest(
+      Object.keys(request.query as object).map((fieldName) => ({ fieldName, message: "is not a known query parameter" })),
+    );
   }
   return {
     params,

@@ -44,7 +44,10 @@ const maxDepth = 64;
 
 function withoutNulls(value: unknown, depth = 0): unknown {
   if (typeof value !== "object" || value === null) return value;
-  if (depth > maxDepth) throw new AppError("INVALID_REQUEST", `The body is nested deeper than ${maxDepth} levels.`, { details: { fields: [{ fieldName: "", message: `is nested deeper than ${maxDepth} levels` }] } });
+  if (depth > maxDepth)
+    throw new AppError("INVALID_REQUEST", `The body is nested deeper than ${maxDepth} levels.`, {
+      details: { fields: [{ fieldName: "", message: `is nested deeper than ${maxDepth} levels` }] },
+    });
   if (Array.isArray(value)) {
     for (let index = 0; index < value.length; index++) value[index] = withoutNulls(value[index], depth + 1);
     return value;

@@ -53,11 +53,15 @@ export function createIdempotency<C, Schema>(options: IdempotencyOptions<C, Sche
   };
   const complete = async (database: Kysely<Schema>, id: ClaimId, owner: string, answer: IdempotentAnswer): Promise<void> => {
     const response = encrypt(options.key, id, answer);
-    const { numAffectedRows } = await sql`update ${table} set status = 'done', response = ${response} where ${where(id)} and owner = ${owner}`.execute(database);
-    if (numAffectedRows !== 1n) throw conflict("Another request with this Idempotency-Key has taken over; repeat it to get its answer.", { retryable: true });
+    const { numAffectedRows } =
+      await sql`update ${table} set status = 'done', response = ${response} where ${where(id)} and owner = ${owner}`.execute(database);
+    if (numAffectedRows !== 1n)
+      throw conflict("Another request with this Idempotency-Key has taken over; repeat it to get its answer.", { retryable: true });
   };
   const renew = (id: ClaimId, owner: string) =>
-    sql`update ${table} set claimed_until = now() + make_interval(secs => ${claimSeconds}) where ${where(id)} and owner = ${owner} and status = 'running'`.execute(options.kysely);
+    sql`update ${table} set claimed_until = now() + make_interval(secs => ${claimSeconds}) where ${where(id)} and owner = ${owner} and status = 'running'`.execute(
+      options.kysely,
+    );
   const release = (id: ClaimId, owner: string) => sql`delete from ${table} where ${where(id)} and owner = ${owner}`.execute(options.kysely);
 
   const storedAnswer = async (id: ClaimId, requestHash: string): Promise<IdempotentAnswer | undefined> => {
@@ -68,7 +72,13 @@ export function createIdempotency<C, Schema>(options: IdempotencyOptions<C, Sche
     return row.status === "done" && row.response !== null ? decrypt(options.key, id, row.response) : undefined;
   };
 
-  const runClaimed = async (context: C, id: ClaimId, owner: string, request: IdempotentRequest, work: (context: C) => Promise<IdempotentAnswer>): Promise<IdempotentAnswer> => {
+  const runClaimed = async (
+    context: C,
+    id: ClaimId,
+    owner: string,
+    request: IdempotentRequest,
+    work: (context: C) => Promise<IdempotentAnswer>,
+  ): Promise<IdempotentAnswer> => {
     let storedBody: unknown;
     const inner = options.withCompletion(context, async (transaction, result) => {
       await complete(transaction, id, owner, { status: request.successStatus, body: result });
@@ -103,10 +113,15 @@ export function createIdempotency<C, Schema>(options: IdempotencyOptions<C, Sche
       const owner = randomUUID();
       const deadline = Date.now() + waitMs;
       for (let pauseMs = 10; ; pauseMs = Math.min(pauseMs * 2, 250)) {
-        if (await claim(id, owner, request.requestHash)) return { ...(await runClaimed(context, id, owner, request, work)), replayed: false };
+        if (await claim(id, owner, request.requestHash))
+          return { ...(await runClaimed(context, id, owner, request, work)), replayed: false };
         const answer = await storedAnswer(id, request.requestHash);
         if (answer !== undefined) return { ...answer, replayed: true };
-        if (Date.now() > deadline) throw conflict("A request with this Idempotency-Key is still running; repeat it in a moment.", { retryable: true, retryAfterSeconds: 1 });
+        if (Date.now() > deadline)
+          throw conflict("A request with this Idempotency-Key is still running; repeat it in a moment.", {
+            retryable: true,
+            retryAfterSeconds: 1,
+          });
         await delay(pauseMs);
       }
     },
@@ -141,6 +156,7 @@ function decrypt(key: Buffer, id: ClaimId, bytes: Buffer): IdempotentAnswer {
     .setAuthTag(bytes.subarray(ivBytes, ivBytes + tagBytes));
   const text = Buffer.concat([decipher.update(bytes.subarray(ivBytes + tagBytes)), decipher.final()]).toString("utf8");
   const answer: unknown = JSON.parse(text);
-  if (typeof answer !== "object" || answer === null || !("status" in answer) || typeof answer.status !== "number") throw new AppError("INTERNAL", "A stored answer cannot be read.");
+  if (typeof answer !== "object" || answer === null || !("status" in answer) || typeof answer.status !== "number")
+    throw new AppError("INTERNAL", "A stored answer cannot be read.");
   return { status: answer.status, body: "body" in answer ? answer.body : undefined };
 }

@@ -71,11 +71,15 @@ export async function openJobs(options: { url: string; schema: string; log: Logg
   };
   const work: Jobs["work"] = async (job, handler) => {
     await declare(job as unknown as Job<never>);
-    await boss.work(job.name, { includeMetadata: true, batchSize: 1, localConcurrency: job.concurrency, pollingIntervalSeconds: 1 }, async (batch) => {
-      for (const { data, retryCount, signal } of batch) {
-        await handler(job.data.parse(data), { attempt: retryCount + 1, isLastAttempt: retryCount >= job.retryLimit, signal });
-      }
-    });
+    await boss.work(
+      job.name,
+      { includeMetadata: true, batchSize: 1, localConcurrency: job.concurrency, pollingIntervalSeconds: 1 },
+      async (batch) => {
+        for (const { data, retryCount, signal } of batch) {
+          await handler(job.data.parse(data), { attempt: retryCount + 1, isLastAttempt: retryCount >= job.retryLimit, signal });
+        }
+      },
+    );
   };
   return {
     work,
