@@ -50,7 +50,7 @@ const environment = z.object({
 export type Config = ReturnType<typeof readConfig>;
 
 /** The only reader of the environment. @throws ConfigurationError naming the variable and what it should be. */
-export function readConfig(env: NodeJS.ProcessEnv) {
+export function readConfig(env: NodeJS.ProcessEnv = process.env) {
   const read = parseEnvironment(environment, env);
   const dataDir = path.resolve(read.WHS_DATA_DIR);
   if (read.WHS_PUBLIC_URL !== undefined) requireHttps("WHS_PUBLIC_URL", read.WHS_PUBLIC_URL, read.WHS_ALLOW_HTTP);

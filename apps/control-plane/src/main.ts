@@ -5,7 +5,7 @@ import path from "node:path";
 import { createApp } from "./app.ts";
 import { readConfig } from "./config.ts";
 
-const config = readConfig(process.env);
+const config = readConfig();
 const log = createLogger({ name: "control-plane", level: config.logLevel });
 await migrate(config.databaseUrl, "whs", path.resolve(import.meta.dirname, "../migrations"));
 const app = await createApp(config, log);

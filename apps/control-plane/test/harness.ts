@@ -2,6 +2,8 @@ import { createLogger } from "@whs/platform/log";
 import { migrate } from "@whs/platform/db";
 import { createTestDatabase } from "@whs/platform/testing";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -77,6 +79,8 @@ export interface TestControlPlane {
   pool: pg.Pool;
   issuer: TestIssuer;
   logLines: string[];
+  /** @throws when the test runs without a data plane. */
+  supervisor(): TestSupervisor;
   /** A new person with a valid JWT. */
   user(name?: string): Promise<TestUser>;
   as(token: string | undefined): TestUser["request"];
@@ -85,6 +89,18 @@ export interface TestControlPlane {
 
 export interface TestOptions {
   environment?: Record<string, string>;
+  /** Starts a real supervisor, with cells, beside it. */
+  dataPlane?: boolean;
+  /** Variables of the supervisor. */
+  supervisorEnvironment?: Record<string, string>;
+}
+
+export interface TestSupervisor {
+  pid: number;
+  /** Kills it with the signal and waits until it is gone. */
+  kill(signal: NodeJS.Signals): Promise<void>;
+  /** Starts it again on the same data. */
+  restart(): Promise<void>;
 }
 
 let people = 0;
@@ -111,6 +127,7 @@ export async function startControlPlane(options: TestOptions = {}): Promise<Test
   const app = await createApp(config, log);
   const url = await app.server.listen({ host: "127.0.0.1", port: 0 });
   const pool = new pg.Pool({ connectionString: database.url, max: 2 });
+  const supervisor = options.dataPlane ? await startSupervisor(config, url, options.supervisorEnvironment ?? {}) : undefined;
   const as = (token: string | undefined): TestUser["request"] => requester(url, token);
   return {
     url,
@@ -119,6 +136,10 @@ export async function startControlPlane(options: TestOptions = {}): Promise<Test
     pool,
     issuer,
     logLines,
+    supervisor() {
+      if (supervisor === undefined) throw new Error("This test runs without a data plane");
+      return supervisor;
+    },
     as,
     async user(name = "person") {
       people += 1;
@@ -127,11 +148,49 @@ export async function startControlPlane(options: TestOptions = {}): Promise<Test
       return { token, externalId, request: as(token) };
     },
     async close() {
+      await supervisor?.kill("SIGTERM");
       await app.close();
       await pool.end();
       await issuer.close();
       await database.drop();
       await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+async function startSupervisor(config: Config, apiUrl: string, environment: Record<string, string>): Promise<TestSupervisor> {
+  const entry = path.resolve(import.meta.dirname, "../../supervisor/src/main.ts");
+  const spawnOne = async (): Promise<ChildProcess> => {
+    const child = spawn(process.execPath, [entry], {
+      env: {
+        PATH: process.env["PATH"],
+        WHS_DATA_DIR: config.dataDir,
+        WHS_RUN_DIR: config.runDir,
+        WHS_API_URL: apiUrl,
+        LOG_LEVEL: "warn",
+        ...environment,
+      },
+      stdio: ["ignore", "inherit", "inherit", "ipc"],
+    });
+    await Promise.race([
+      once(child, "message"),
+      once(child, "exit").then(([code]) => Promise.reject(new Error(`The supervisor ended with ${code}`))),
+    ]);
+    return child;
+  };
+  let child = await spawnOne();
+  return {
+    get pid() {
+      return child.pid as number;
+    },
+    async kill(signal) {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const gone = once(child, "exit");
+      child.kill(signal);
+      await gone;
+    },
+    async restart() {
+      child = await spawnOne();
     },
   };
 }

@@ -16,7 +16,7 @@ export function openApiDocument(endpoints: Record<string, Endpoint>, info: { tit
   return {
     openapi: "3.1.0",
     info,
-    paths: Object.fromEntries(Object.entries(paths).sort(([a], [b]) => (a < b ? -1 : 1))),
+    paths: Object.fromEntries(Object.entries(paths).toSorted(([a], [b]) => (a < b ? -1 : 1))),
     components: {
       securitySchemes: {
         bearer: { type: "http", scheme: "bearer", description: "A JWT of the configured OIDC issuer, or an API token `whs_…`" },

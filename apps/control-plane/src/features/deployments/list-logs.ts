@@ -36,7 +36,7 @@ export async function* followLogs(
   const sent = new Map<string, number>();
   const fresh = (rows: readonly LogLineRow[]): LogLineRow[] => rows.filter((row) => !sent.has(row.id));
   let floor = "";
-  let rows = (await listLogLines(context.db, input.id, input.limit, {})).reverse();
+  let rows = (await listLogLines(context.db, input.id, input.limit, {})).toReversed();
   while (!signal.aborted) {
     for (const row of fresh(rows)) {
       sent.set(row.id, context.now().getTime());

@@ -62,7 +62,7 @@ export async function insertInvocations(db: Kysely<Schema>, records: readonly In
 function lastUses(records: readonly InvocationRecord[]): InvocationRecord[] {
   const bySession = new Map<string, InvocationRecord>();
   for (const record of records) if (record.sessionStored && record.sessionId !== null) bySession.set(record.sessionId, record);
-  return [...bySession.values()].sort((a, b) => ((a.sessionId as string) < (b.sessionId as string) ? -1 : 1));
+  return [...bySession.values()].toSorted((a, b) => ((a.sessionId as string) < (b.sessionId as string) ? -1 : 1));
 }
 
 export async function listExpiredSessions(db: Kysely<Schema>, now: Date) {

@@ -41,7 +41,7 @@ export interface AcceptedEvent {
  * @returns the ids that were new.
  */
 export function insertEvents(db: Kysely<Schema>, events: readonly AcceptedEvent[]): Promise<Set<string>> {
-  const unique = [...new Map(events.map((event) => [event.eventId, event])).values()].sort((a, b) => (a.eventId < b.eventId ? -1 : 1));
+  const unique = [...new Map(events.map((event) => [event.eventId, event])).values()].toSorted((a, b) => (a.eventId < b.eventId ? -1 : 1));
   return db.transaction().execute(async (transaction) => {
     const inserted = await insertNew(transaction, unique);
     const fresh = unique.filter(({ eventId }) => inserted.has(eventId));
@@ -114,7 +114,7 @@ function sumBy(events: readonly AcceptedEvent[], keyOf: (event: AcceptedEvent) =
     sums.browserSessions += event.browserSessions;
     sums.costUsd += event.costUsdEstimated;
   }
-  return [...groups.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, group]) => group);
+  return [...groups.entries()].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, group]) => group);
 }
 
 async function addToCounters(transaction: Transaction<Schema>, events: readonly AcceptedEvent[]): Promise<void> {

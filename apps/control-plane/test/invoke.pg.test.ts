@@ -1,0 +1,449 @@
+import type { Deployment, InvokeResponse } from "@whs/api";
+import { readServerSentEvents } from "@whs/api";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createAgent, deploy, deploymentEnd, requestDeployment } from "./deploy.ts";
+import { startControlPlane, type TestControlPlane, type TestUser } from "./harness.ts";
+
+let plane: TestControlPlane;
+let person: TestUser;
+beforeAll(async () => {
+  plane = await startControlPlane({ dataPlane: true, environment: { WHS_INVOKE_TIMEOUT_SECONDS: "3" } });
+  person = await plane.user();
+  await person.request("GET", "/v1/me");
+  await plane.pool.query("update whs.users set subscription_tier = 'enterprise'");
+  // The plan is part of what is remembered of a credential; a new one is looked up anew.
+  const token = await plane.issuer.sign({ sub: person.externalId, email: `${person.externalId}@example.com`, name: "again" });
+  person = { ...person, token, request: plane.as(token) };
+});
+afterAll(() => plane.close());
+
+const echo = (prefix: string) => `export default { invoke({ messages }: any) { return "${prefix}" + messages.at(-1).content; } };`;
+const counter = `export default { async *invoke({ session }: any) {
+  const n = ((await session.storage.get("n")) ?? 0) + 1;
+  await session.storage.put("n", n);
+  yield "turn ";
+  yield String(n);
+} };`;
+
+const invoke = (agentId: string, body: Record<string, unknown> = { input: { prompt: "hi" } }, headers: Record<string, string> = {}) =>
+  person.request<InvokeResponse>("POST", `/v1/invoke/${agentId}`, body, headers);
+
+async function stream(agentId: string, body: Record<string, unknown>, token = person.token) {
+  const response = await fetch(`${plane.url}/v1/invoke/${agentId}/stream`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  const events: { event: string; id: string | null; data: Record<string, unknown> }[] = [];
+  if (response.body !== null)
+    for await (const { event, id, data } of readServerSentEvents(response.body)) events.push({ event, id, data: JSON.parse(data) });
+  return { response, events };
+}
+
+describe("an invocation", () => {
+  it("answers with text, session, usage and trace id", async () => {
+    const agentId = await createAgent(person, "echo");
+    await deploy(person, agentId, echo("echo: "));
+    const answer = await invoke(agentId);
+    expect(answer.status).toBe(200);
+    expect(answer.body).toEqual({
+      output: { text: "echo: hi" },
+      sessionId: expect.stringMatching(/^ses_/),
+      usage: { tokens: expect.any(Number), tokensEstimated: true, computeMs: expect.any(Number), toolCalls: 0 },
+      traceId: answer.headers.get("x-trace-id"),
+    });
+    expect(answer.body.usage.tokens).toBeGreaterThan(0);
+  });
+
+  it("takes messages, and names the trace as the caller did", async () => {
+    const agentId = await createAgent(person, "traced");
+    await deploy(
+      person,
+      agentId,
+      `export default { invoke: ({ messages, traceId }: any) => traceId + " " + messages.map((m: any) => m.role).join() };`,
+    );
+    const messages = [
+      { role: "system", content: "be brief" },
+      { role: "user", content: "hello" },
+    ];
+    const byHeader = await invoke(agentId, { input: { messages } }, { "x-trace-id": "from-the-header" });
+    expect(byHeader.body).toMatchObject({ output: { text: "from-the-header system,user" }, traceId: "from-the-header" });
+    const byBody = await invoke(agentId, { input: { messages }, metadata: { traceId: "from-the-body" } });
+    expect(byBody.body.traceId).toBe("from-the-body");
+    expect(byBody.headers.get("x-trace-id")).toBe("from-the-body");
+  });
+
+  it.each([
+    ["neither prompt nor messages", { input: {} }, "input"],
+    ["both", { input: { prompt: "a", messages: [{ role: "user", content: "b" }] } }, "input"],
+    ["no input", {}, "input"],
+    ["an unknown role", { input: { messages: [{ role: "robot", content: "a" }] } }, "input.messages.0.role"],
+    ["no messages", { input: { messages: [] } }, "input.messages"],
+    ["too many messages", { input: { messages: Array.from({ length: 257 }, () => ({ role: "user", content: "x" })) } }, "input.messages"],
+    ["a message too long", { input: { prompt: "é".repeat(131_073) } }, "input.prompt"],
+    ["a bad trace id", { input: { prompt: "x" }, metadata: { traceId: "no spaces" } }, "metadata.traceId"],
+    ["an unknown option", { input: { prompt: "x" }, options: { speed: 11 } }, "options.speed"],
+  ])("with %s is refused and the field named", async (_name, body, fieldName) => {
+    const agentId = (await person.request<{ items: { id: string }[] }>("GET", "/v1/agents?limit=1")).body.items[0]?.id ?? "";
+    expect(await invoke(agentId, body)).toMatchObject({
+      status: 400,
+      body: { error: { code: "INVALID_REQUEST", details: { fields: expect.arrayContaining([expect.objectContaining({ fieldName })]) } } },
+    });
+  });
+
+  it("is refused without an active deployment, and while disabled, at once", async () => {
+    const agentId = await createAgent(person, "switched");
+    expect(await invoke(agentId)).toMatchObject({ status: 409, body: { error: { code: "CONFLICT" } } });
+    await deploy(person, agentId, echo(""));
+    expect((await invoke(agentId)).status).toBe(200);
+    await person.request("POST", `/v1/agents/${agentId}/disable`);
+    expect((await invoke(agentId)).status).toBe(409);
+    await person.request("POST", `/v1/agents/${agentId}/enable`);
+    expect((await invoke(agentId)).status).toBe(200);
+    await person.request("DELETE", `/v1/agents/${agentId}`);
+    expect((await invoke(agentId)).status).toBe(404);
+  });
+
+  it("of an agent that throws answers with a stable error and is found by its trace", async () => {
+    const agentId = await createAgent(person, "thrower");
+    await deploy(person, agentId, `export default { invoke() { console.error("about to fail"); throw new Error("model is down"); } };`);
+    const answer = await invoke(agentId, { input: { prompt: "x" } }, { "x-trace-id": "trace-of-a-failure" });
+    expect(answer).toMatchObject({
+      status: 502,
+      body: { error: { code: "RUNTIME_ERROR", retryable: false }, traceId: "trace-of-a-failure" },
+    });
+    expect(answer.text).not.toMatch(/agent\.ts|\.js:|at /);
+    await expect
+      .poll(
+        async () =>
+          (
+            await person.request<{
+              items: { invocation: { errorCode: string }; telemetry: { errors: number } | null; logs: { message: string }[] }[];
+            }>("GET", "/v1/traces/trace-of-a-failure")
+          ).body.items?.map((item) => ({
+            errorCode: item.invocation.errorCode,
+            errors: item.telemetry?.errors,
+            logged: item.logs.some((line) => line.message.includes("about to fail")),
+          })),
+        { timeout: 10_000 },
+      )
+      .toEqual([{ errorCode: "RUNTIME_ERROR", errors: 1, logged: true }]);
+    const errors = await person.request<{ items: { traceId: string; errorClass: string }[] }>("GET", `/v1/agents/${agentId}/errors`);
+    expect(errors.body.items).toMatchObject([{ traceId: "trace-of-a-failure", errorClass: "runtime" }]);
+  });
+
+  it("that takes too long ends with 504", async () => {
+    const agentId = await createAgent(person, "sleeper");
+    await deploy(
+      person,
+      agentId,
+      `export default { async invoke() { await new Promise((resolve) => setTimeout(resolve, 60_000)); return "late"; } };`,
+    );
+    expect(await invoke(agentId)).toMatchObject({ status: 504, body: { error: { code: "RUNTIME_ERROR" } } });
+  });
+
+  it("with an Idempotency-Key runs the agent once under fifty duplicates", async () => {
+    const agentId = await createAgent(person, "once");
+    await deploy(person, agentId, `let runs = 0; export default { invoke: () => String(++runs) };`);
+    const body = { input: { prompt: "x" } };
+    const answers = await Promise.all(Array.from({ length: 50 }, () => invoke(agentId, body, { "idempotency-key": "only-once" })));
+    expect(new Set(answers.map((answer) => answer.body.output?.text))).toEqual(new Set(["1"]));
+    expect(new Set(answers.map((answer) => answer.body.sessionId)).size).toBe(1);
+    expect((await invoke(agentId)).body.output.text).toBe("2");
+  });
+});
+
+describe("a session", () => {
+  it("remembers across calls, redeploys and restarts of the data plane", async () => {
+    const agentId = await createAgent(person, "counter");
+    const first = await deploy(person, agentId, counter);
+    const started = await invoke(agentId);
+    const { sessionId } = started.body;
+    expect(started.body.output.text).toBe("turn 1");
+    const again = () => invoke(agentId, { input: { prompt: "x" }, sessionId });
+    expect((await again()).body.output.text).toBe("turn 2");
+    await deploy(person, agentId, counter.replace("turn ", "v2 turn "));
+    expect((await again()).body.output?.text).toBe("v2 turn 3");
+    await person.request("POST", `/v1/agents/${agentId}/deployments/${first.id}/activate`, {});
+    expect((await again()).body.output.text).toBe("turn 4");
+    await plane.supervisor().kill("SIGKILL");
+    await plane.supervisor().restart();
+    expect((await again()).body.output.text).toBe("turn 5");
+    expect((await invoke(agentId)).body).toMatchObject({ output: { text: "turn 1" } });
+  });
+
+  it("belongs to one user and one agent; everything else is expired", async () => {
+    const agentId = await createAgent(person, "private-counter");
+    await deploy(person, agentId, counter);
+    const { sessionId = "" } = (await invoke(agentId)).body;
+    const other = await createAgent(person, "other-counter");
+    await deploy(person, other, counter);
+    const expired = { status: 502, body: { error: { code: "RUNTIME_ERROR", message: "Session expired.", retryable: false } } };
+    expect(await invoke(other, { input: { prompt: "x" }, sessionId })).toMatchObject(expired);
+    for (const unknown of [
+      "ses_01m7z7cvq7em4v05xrktjs2m1f",
+      "nonsense",
+      `${sessionId.slice(0, -1)}${sessionId.endsWith("0") ? "1" : "0"}`,
+    ]) {
+      expect(await invoke(agentId, { input: { prompt: "x" }, sessionId: unknown })).toMatchObject(expired);
+    }
+    expect((await invoke(agentId, { input: { prompt: "x" }, sessionId })).body.output.text).toBe("turn 2");
+  });
+
+  it("is not offered by a stateless agent", async () => {
+    const agentId = await createAgent(person, "stateless");
+    await deploy(person, agentId, echo(""), { manifest: { sessionful: false } });
+    expect((await invoke(agentId)).body).not.toHaveProperty("sessionId");
+  });
+
+  it("that stores nothing leaves no row, and goes on all the same", async () => {
+    const agentId = await createAgent(person, "forgetful");
+    await deploy(person, agentId, echo(""));
+    const { sessionId } = (await invoke(agentId)).body;
+    expect((await invoke(agentId, { input: { prompt: "x" }, sessionId })).status).toBe(200);
+    await expect
+      .poll(async () => (await plane.pool.query("select 1 from whs.invocations where agent_id = $1", [agentId])).rowCount, {
+        timeout: 5000,
+      })
+      .toBe(2);
+    expect((await plane.pool.query("select 1 from whs.sessions where id = $1", [sessionId])).rowCount).toBe(0);
+  });
+});
+
+describe("a stream", () => {
+  it("is meta, deltas, usage, done, with ids that count from 1", async () => {
+    const agentId = await createAgent(person, "streamer");
+    const { id } = await deploy(person, agentId, counter);
+    const { response, events } = await stream(agentId, { input: { prompt: "x" } });
+    expect(response.headers.get("content-type")).toContain("text/event-stream");
+    expect(events.map((event) => event.event)).toEqual(["meta", "delta", "delta", "usage", "done"]);
+    expect(events.map((event) => event.id)).toEqual(["1", "2", "3", "4", "5"]);
+    expect(events[0]?.data).toEqual({
+      traceId: response.headers.get("x-trace-id"),
+      sessionId: expect.stringMatching(/^ses_/),
+      deploymentId: id,
+      streamId: expect.stringMatching(/^str_/),
+    });
+    expect(
+      events
+        .filter((event) => event.event === "delta")
+        .map((event) => event.data["text"])
+        .join(""),
+    ).toBe("turn 1");
+    expect(events.at(-1)?.data).toEqual({});
+  });
+
+  it("of an agent that answers at once has one delta", async () => {
+    const agentId = await createAgent(person, "at-once");
+    await deploy(person, agentId, echo("now "));
+    const { events } = await stream(agentId, { input: { prompt: "x" } });
+    expect(events.map((event) => event.event)).toEqual(["meta", "delta", "usage", "done"]);
+  });
+
+  it("that fails on the way ends with the error envelope", async () => {
+    const agentId = await createAgent(person, "fails-late");
+    await deploy(person, agentId, `export default { async *invoke() { yield "so far"; throw new Error("then it broke"); } };`);
+    const { events } = await stream(agentId, { input: { prompt: "x" } });
+    expect(events.map((event) => event.event)).toEqual(["meta", "delta", "error"]);
+    expect(events.at(-1)?.data).toMatchObject({ error: { code: "RUNTIME_ERROR", retryable: false }, traceId: events[0]?.data["traceId"] });
+  });
+
+  it("that is refused is answered like any other request", async () => {
+    const agentId = await createAgent(person, "not-deployed");
+    const { response } = await stream(agentId, { input: { prompt: "x" } });
+    expect(response.status).toBe(409);
+    expect(response.headers.get("content-type")).toContain("application/json");
+  });
+});
+
+describe("metering", () => {
+  it("counts every invocation exactly once, with its owner, and shows it in usage and metrics", async () => {
+    const agentId = await createAgent(person, "metered");
+    await deploy(person, agentId, `export default { async *invoke() { yield "x"; yield { usage: { tokens: 7, toolCalls: 2 } }; } };`);
+    await Promise.all(Array.from({ length: 20 }, () => invoke(agentId)));
+    await Promise.all(Array.from({ length: 5 }, () => stream(agentId, { input: { prompt: "x" } })));
+    await expect
+      .poll(
+        async () => (await plane.pool.query("select count(*)::int as n from whs.metrics_events where agent_id = $1", [agentId])).rows[0].n,
+        { timeout: 10_000 },
+      )
+      .toBe(25);
+    const { rows } = await plane.pool.query(
+      `select count(*)::int as n, count(distinct e.event_id)::int as ids, sum(e.llm_tokens) as tokens, bool_and(i.id is not null and i.user_id = e.user_id and i.deployment_id = e.deployment_id and i.trace_id = e.trace_id) as matched
+       from whs.metrics_events e left join whs.invocations i on i.id = e.event_id where e.agent_id = $1`,
+      [agentId],
+    );
+    expect(rows[0]).toEqual({ n: 25, ids: 25, tokens: 175, matched: true });
+    const { body } = await person.request<{ series: { requests: number; tokens: number }[] }>(
+      "GET",
+      `/v1/agents/${agentId}/metrics?bucket=hour`,
+    );
+    expect(body.series.at(-1)).toMatchObject({ requests: 25, tokens: 175 });
+  });
+});
+
+describe("a deploy", () => {
+  const fails = async (agentId: string, files: Record<string, string>, manifest: Record<string, unknown> = {}): Promise<Deployment> => {
+    const answer = await requestDeployment(person, agentId, { files, manifest });
+    expect(answer).toMatchObject({ status: 202 });
+    return deploymentEnd(person, answer.body.deployment.id);
+  };
+
+  it.each([
+    ["a syntax error", { "agent.ts": "export default {\n  invoke() { return ] }\n};" }, /agent\.ts:2:\d+/],
+    [
+      "an import that is not there",
+      { "agent.ts": `import x from "./missing.ts";\nexport default { invoke: () => x };` },
+      /agent\.ts:1:\d+.*missing/s,
+    ],
+    ["a package that is not bundled", { "agent.ts": `import x from "left-pad";\nexport default { invoke: () => x };` }, /left-pad/],
+    ["no default export", { "agent.ts": "export const invoke = 1;" }, /export/],
+    [
+      "a module that throws while it loads",
+      { "agent.ts": `throw new Error("no such model"); export default { invoke: () => "" };` },
+      /no such model/,
+    ],
+    ["an export that is no agent", { "agent.ts": "export default { answer: 42 };" }, /invoke/],
+  ])("with %s fails, says where, and leaves the old version serving", async (name, files, message) => {
+    const agentId = await createAgent(person, `broken-${name.replaceAll(/[^a-z]+/g, "-")}`);
+    const good = await deploy(person, agentId, echo("old "));
+    const failed = await fails(agentId, files);
+    expect(failed.status).toBe("failed");
+    expect(failed.errorMessage).toMatch(message);
+    const agent = await person.request<{ agent: { status: string; activeDeploymentId: string } }>("GET", `/v1/agents/${agentId}`);
+    expect(agent.body.agent).toMatchObject({ status: "active", activeDeploymentId: good.id });
+    expect((await invoke(agentId)).body.output.text).toBe("old hi");
+    expect(await person.request("POST", `/v1/agents/${agentId}/deployments/${failed.id}/activate`, {})).toMatchObject({ status: 409 });
+  });
+
+  it("that fails first leaves the agent in error, from which it can be deployed", async () => {
+    const agentId = await createAgent(person, "first-fails");
+    await fails(agentId, { "agent.ts": "syntax error here" });
+    expect((await person.request<{ agent: { status: string } }>("GET", `/v1/agents/${agentId}`)).body.agent.status).toBe("error");
+    await deploy(person, agentId, echo(""));
+    expect((await invoke(agentId)).status).toBe(200);
+  });
+
+  it.each([
+    ["no manifest field", { protocol: undefined }, "agent.config.json:protocol"],
+    ["another runtime", { runtime: "agentcore" }, "agent.config.json:runtime"],
+    ["the other runtime's block", { agentcore: {} }, "agent.config.json:agentcore"],
+    ["an entrypoint that is not there", { entrypoint: "other.ts" }, "agent.config.json:entrypoint"],
+    ["an entrypoint outside", { entrypoint: "../x.ts" }, "agent.config.json:entrypoint"],
+    ["an unknown field", { magic: true }, "agent.config.json:magic"],
+    [
+      "a required key without a secret",
+      { env: { requiredKeys: ["OPENAI_API_KEY"], optionalKeys: [] } },
+      "agent.config.json:env.requiredKeys",
+    ],
+  ])("of a bundle with %s is refused before anything is created", async (name, manifest, fieldName) => {
+    const agentId = await createAgent(person, `refused-${name.replaceAll(/[^a-z]+/g, "-")}`);
+    const answer = await requestDeployment(person, agentId, { files: { "agent.ts": echo("") }, manifest });
+    expect(answer).toMatchObject({
+      status: 400,
+      body: { error: { code: "INVALID_REQUEST", details: { fields: expect.arrayContaining([expect.objectContaining({ fieldName })]) } } },
+    });
+    expect((await person.request<{ items: unknown[] }>("GET", `/v1/agents/${agentId}/deployments`)).body.items).toEqual([]);
+    expect((await person.request<{ agent: { status: string } }>("GET", `/v1/agents/${agentId}`)).body.agent.status).toBe("created");
+  });
+
+  it("runs alone: of ten at once one is taken", async () => {
+    const agentId = await createAgent(person, "one-at-a-time");
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, () => requestDeployment(person, agentId, { files: { "agent.ts": echo("") } })),
+    );
+    const taken = answers.filter((answer) => answer.status === 202);
+    expect(taken.length).toBeGreaterThanOrEqual(1);
+    expect(answers.filter((answer) => answer.status !== 202).every((answer) => answer.status === 409)).toBe(true);
+    for (const answer of taken) await deploymentEnd(person, answer.body.deployment.id);
+    const { rows } = await plane.pool.query("select version from whs.deployments where agent_id = $1 order by version", [agentId]);
+    expect(rows.map((row) => row.version)).toEqual(taken.map((_, index) => index + 1));
+  });
+
+  it("with setAsActive false is ready but does not serve until activated", async () => {
+    const agentId = await createAgent(person, "staged");
+    await deploy(person, agentId, echo("one "));
+    const staged = await deploy(person, agentId, echo("two "), { body: { setAsActive: false } });
+    expect((await invoke(agentId)).body.output.text).toBe("one hi");
+    expect((await person.request("POST", `/v1/agents/${agentId}/deployments/${staged.id}/activate`, { reason: "looks good" })).status).toBe(
+      200,
+    );
+    expect((await invoke(agentId)).body.output.text).toBe("two hi");
+  });
+
+  it("with a version that is not the next one is refused", async () => {
+    const agentId = await createAgent(person, "versioned");
+    expect(await requestDeployment(person, agentId, { files: { "agent.ts": echo("") }, body: { version: 2 } })).toMatchObject({
+      status: 409,
+    });
+    expect((await requestDeployment(person, agentId, { files: { "agent.ts": echo("") }, body: { version: 1 } })).status).toBe(202);
+  });
+
+  it("of an unknown or foreign upload answers NOT_FOUND", async () => {
+    const agentId = await createAgent(person, "no-upload");
+    expect(
+      await person.request("POST", `/v1/agents/${agentId}/deployments`, {
+        artifact: { type: "uploaded_bundle", uploadId: "upl_01m7z7cv6qet4tfy053572xb7f" },
+      }),
+    ).toMatchObject({ status: 404, body: { error: { code: "NOT_FOUND" } } });
+  });
+});
+
+describe("a rollback", () => {
+  it("is seen by the very next request, a hundred times in a row", async () => {
+    const agentId = await createAgent(person, "rolled");
+    const versions = [await deploy(person, agentId, echo("v1 ")), await deploy(person, agentId, echo("v2 "))];
+    for (let round = 0; round < 100; round++) {
+      const version = versions[round % 2];
+      const activated = await person.request<{ agent: { activeDeploymentId: string } }>(
+        "POST",
+        `/v1/agents/${agentId}/deployments/${version?.id}/activate`,
+        {},
+      );
+      expect(activated.body.agent.activeDeploymentId).toBe(version?.id);
+      expect((await invoke(agentId)).body.output.text).toBe(`v${(round % 2) + 1} hi`);
+    }
+    const list = await person.request<{ items: Deployment[] }>("GET", `/v1/agents/${agentId}/deployments`);
+    expect(list.body.items.map((deployment) => [deployment.version, deployment.status])).toEqual([
+      [2, "active"],
+      [1, "rolled_back"],
+    ]);
+  });
+});
+
+describe("secrets", () => {
+  it("reach the agent, change without a redeploy, and are never shown", async () => {
+    const agentId = await createAgent(person, "with-secret", { envVarKeys: ["TOKEN", "OTHER"] });
+    expect((await person.request("POST", `/v1/agents/${agentId}/secrets`, { secrets: { TOKEN: "first-secret-value" } })).status).toBe(204);
+    await deploy(
+      person,
+      agentId,
+      `export default { invoke: ({ env }: any) => (env.TOKEN ?? "none").length + " " + (env.TOKEN ?? "none").slice(0, 5) };`,
+      { manifest: { env: { requiredKeys: ["TOKEN"], optionalKeys: ["OTHER"] } } },
+    );
+    expect((await invoke(agentId)).body.output.text).toBe("18 first");
+    await person.request("POST", `/v1/agents/${agentId}/secrets`, { secrets: { TOKEN: "second-value" } });
+    expect((await invoke(agentId)).body.output.text).toBe("12 secon");
+    const list = await person.request<{ items: unknown[] }>("GET", `/v1/agents/${agentId}/secrets`);
+    expect(list.body.items).toEqual([
+      { key: "TOKEN", isSet: true, updatedAt: expect.any(String) },
+      { key: "OTHER", isSet: false, updatedAt: null },
+    ]);
+    expect((await person.request("DELETE", `/v1/agents/${agentId}/secrets/TOKEN`)).status).toBe(204);
+    expect((await invoke(agentId)).body.output.text).toBe("4 none");
+    expect((await person.request("DELETE", `/v1/agents/${agentId}/secrets/TOKEN`)).status).toBe(404);
+  });
+
+  it("must be declared, and are bounded", async () => {
+    const agentId = await createAgent(person, "bounded-secret", { envVarKeys: ["TOKEN"] });
+    expect(await person.request("POST", `/v1/agents/${agentId}/secrets`, { secrets: { OTHER: "x" } })).toMatchObject({
+      status: 400,
+      body: { error: { details: { fields: [{ fieldName: "secrets.OTHER" }] } } },
+    });
+    expect(await person.request("POST", `/v1/agents/${agentId}/secrets`, { secrets: { TOKEN: "x".repeat(65_537) } })).toMatchObject({
+      status: 400,
+      body: { error: { details: { fields: [{ fieldName: "secrets.TOKEN" }] } } },
+    });
+    expect((await person.request("POST", `/v1/agents/${agentId}/secrets`, { secrets: { TOKEN: "x".repeat(65_536) } })).status).toBe(204);
+  });
+});
