@@ -1,0 +1,139 @@
+import { migrate } from "@whs/platform/db";
+import { createTestDatabase, type TestDatabase } from "@whs/platform/testing";
+import { execFile } from "node:child_process";
+import path from "node:path";
+import { promisify } from "node:util";
+import { Kysely, PostgresDialect } from "kysely";
+import pg from "pg";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Schema } from "../src/database.ts";
+import { listTokens } from "../src/features/access/store.ts";
+import { listAgents } from "../src/features/agents/store.ts";
+import { listAuditEntries } from "../src/features/audit/store.ts";
+import { findDeployment, listDeployments, listLogLines } from "../src/features/deployments/store.ts";
+import { findInvocationsOfTrace, findLinesOfTrace, listFailedInvocations, sumByHour, sumByMinute } from "../src/features/usage/store.ts";
+
+const root = path.resolve(import.meta.dirname, "..");
+const migrations = path.join(root, "migrations");
+
+let database: TestDatabase;
+let pool: pg.Pool;
+beforeAll(async () => {
+  database = await createTestDatabase({ migrations: [migrations], prepare: (url) => migrate(url, "whs", migrations) });
+  pool = new pg.Pool({ connectionString: database.url, max: 2 });
+});
+afterAll(async () => {
+  await pool.end();
+  await database.drop();
+});
+
+interface TableDescription {
+  columns: Record<string, string>;
+  constraints: string[];
+  indexes: string[];
+  triggers: string[];
+}
+
+async function describeTables(): Promise<Record<string, TableDescription>> {
+  const { rows } = await pool.query<{ name: string } & TableDescription>(`
+    select c.relname as name,
+      (select json_object_agg(a.attname, format_type(a.atttypid, a.atttypmod) || case when a.attnotnull then ' not null' else '' end order by a.attname) from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as columns,
+      coalesce((select json_agg(pg_get_constraintdef(k.oid) order by pg_get_constraintdef(k.oid)) from pg_constraint k where k.conrelid = c.oid and k.contype <> 'n'), '[]') as constraints,
+      coalesce((select json_agg(pg_get_indexdef(i.indexrelid) order by pg_get_indexdef(i.indexrelid)) from pg_index i where i.indrelid = c.oid), '[]') as indexes,
+      coalesce((select json_agg(t.tgname order by t.tgname) from pg_trigger t where t.tgrelid = c.oid and not t.tgisinternal), '[]') as triggers
+    from pg_class c where c.relnamespace = 'whs'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition order by c.relname`);
+  return Object.fromEntries(rows.map(({ name, ...description }) => [name, description]));
+}
+
+describe("the schema", () => {
+  it("is the one described beside the migrations", async () => {
+    await expect(`${JSON.stringify(await describeTables(), null, 2)}\n`).toMatchFileSnapshot(path.join(root, "migrations/schema.json"));
+  });
+
+  it("has row types that are current", async () => {
+    const codegen = path.resolve(root, "../../node_modules/.bin/kysely-codegen");
+    await expect(
+      promisify(execFile)(codegen, ["--config-file", ".kysely-codegenrc.json", "--verify"], {
+        cwd: root,
+        env: { PATH: process.env["PATH"], DATABASE_URL: database.url },
+      }),
+    ).resolves.toBeDefined();
+  });
+
+  it("holds no column for a secret's value", async () => {
+    const columns = Object.entries(await describeTables()).flatMap(([table, { columns: names }]) =>
+      Object.keys(names).map((column) => `${table}.${column}`),
+    );
+    expect(columns.filter((column) => /secret|password|private_key/.test(column))).toEqual(["agents.secrets_revision"]);
+  });
+});
+
+describe("over a hundred thousand rows", () => {
+  const user = "usr_0000000000000000000000000a";
+  const agent = "agt_0000000000000000000000000a";
+  const deployment = "dep_0000000000000000000000000a";
+  const statements: { sql: string; parameters: readonly unknown[] }[] = [];
+  let db: Kysely<Schema>;
+
+  beforeAll(async () => {
+    const client = await pool.connect();
+    await client.query("set session_replication_role = replica");
+    const fill = (sql: string): Promise<unknown> => client.query(sql);
+    const id = (prefix: string) => `'${prefix}_' || lpad(n::text, 26, '0')`;
+    const owner = `case when n % 1000 = 0 then '${user}' else 'usr_' || lpad((n % 1000)::text, 26, '0') end`;
+    const ofAgent = `case when n % 1000 = 0 then '${agent}' else 'agt_' || lpad((n % 1000)::text, 26, '0') end`;
+    const ofDeployment = `case when n % 1000 = 0 then '${deployment}' else 'dep_' || lpad((n % 1000)::text, 26, '0') end`;
+    const many = "generate_series(1, 100000) as n";
+    await fill(`insert into whs.users (id, external_id) select ${id("usr")}, n::text from ${many}`);
+    await fill(
+      `insert into whs.agents (id, user_id, name, runtime_provider, provider_config) select ${id("agt")}, ${owner}, 'agent-' || n, 'cloudflare', '{"cloudflare":{},"agentcore":null}' from ${many}`,
+    );
+    await fill(`insert into whs.deployments (id, user_id, agent_id, version, runtime_provider, status, set_as_active, agent_status_before, artifact, telemetry_auth_ref, deployed_by, error_message, finished_at)
+      select ${id("dep")}, ${owner}, ${ofAgent}, n, 'cloudflare', 'failed', true, 'created', '{}', '{}', 'usr_x', 'x', now() from ${many}`);
+    await fill(
+      `insert into whs.api_tokens (id, user_id, name, token_sha256, scopes) select ${id("tok")}, ${owner}, 't', sha256(n::text::bytea), '{invoke}' from ${many}`,
+    );
+    await fill(`insert into whs.audit_log (id, user_id, actor, action) select ${id("aud")}, ${owner}, 'x', 'agent.created' from ${many}`);
+    await fill(`insert into whs.invocations (day, id, user_id, agent_id, deployment_id, runtime_provider, trace_id, started_at, duration_ms, status_code, error_code)
+      select current_date - (n % 5), ${id("evt")}, ${owner}, ${ofAgent}, ${ofDeployment}, 'cloudflare', 'trace-' || n, now(), 1, 502, 'RUNTIME_ERROR' from ${many}`);
+    await fill(`insert into whs.agent_log_lines (day, id, deployment_id, agent_id, trace_id, at, source, level, message)
+      select current_date - (n % 5), ${id("lin")}, ${ofDeployment}, ${ofAgent}, 'trace-' || n, now(), 'agent', 'info', 'x' from ${many}`);
+    await fill(`insert into whs.metrics_events (day, event_id, user_id, agent_id, deployment_id, runtime_provider, trace_id, at, requests, llm_tokens, tokens_estimated, compute_ms, tool_calls, platform_tool_calls, code_execution_seconds, browser_sessions, errors, provider, cost_usd_estimated)
+      select current_date - (n % 5), ${id("evt")}, ${owner}, ${ofAgent}, ${ofDeployment}, 'cloudflare', 'trace-' || n, now() - make_interval(mins => n % 1000), 1, 1, false, 1, 0, 0, 0, 0, 0, '{}', 0 from ${many}`);
+    await fill(
+      `insert into whs.usage_hourly (agent_id, deployment_id, runtime_provider, hour) select ${id("agt")}, ${id("dep")}, 'cloudflare', now() - make_interval(hours => n % 1000) from ${many}`,
+    );
+    await fill("analyze");
+    client.release(true);
+    db = new Kysely<Schema>({
+      dialect: new PostgresDialect({ pool }),
+      log: (event) => void statements.push({ sql: event.query.sql, parameters: event.query.parameters }),
+    });
+  }, 120_000);
+
+  it.each<[string, () => Promise<unknown>]>([
+    ["agents of an owner", () => listAgents(db, user, 25, undefined)],
+    ["agents of an owner, next page", () => listAgents(db, user, 25, "agt_00000000000000000000050000")],
+    ["deployments of an agent", () => listDeployments(db, agent, 25, undefined)],
+    ["deployments of an agent, next page", () => listDeployments(db, agent, 25, 50_000)],
+    ["a deployment of an owner", () => findDeployment(db, user, "dep_00000000000000000000001000")],
+    ["tokens of an owner", () => listTokens(db, user, 25, undefined)],
+    ["audit entries of an owner", () => listAuditEntries(db, user, 25, undefined)],
+    ["log lines of a deployment", () => listLogLines(db, deployment, 25, {})],
+    ["new log lines of a deployment", () => listLogLines(db, deployment, 25, { after: "lin_00000000000000000000099000" })],
+    ["failed invocations of an agent", () => listFailedInvocations(db, user, agent, 25, undefined)],
+    ["invocations of a trace", () => findInvocationsOfTrace(db, user, "trace-1000")],
+    ["log lines of a trace", () => findLinesOfTrace(db, [agent], "trace-1000")],
+    ["a series by minute", () => sumByMinute(db, { agentId: agent, from: new Date(Date.now() - 3_600_000), to: new Date() })],
+    ["a series by hour", () => sumByHour(db, { agentId: agent, from: new Date(Date.now() - 86_400_000), to: new Date() }, "hour")],
+  ])("%s is found without reading a whole table", async (_name, run) => {
+    statements.length = 0;
+    await run();
+    expect(statements.length).toBeGreaterThan(0);
+    for (const { sql, parameters } of statements) {
+      const { rows } = await pool.query<{ "QUERY PLAN": string }>(`explain ${sql}`, [...parameters]);
+      const plan = rows.map((row) => row["QUERY PLAN"]).join("\n");
+      expect(plan).not.toMatch(/Seq Scan on (?!.*_default)/);
+    }
+  });
+});
