@@ -55,7 +55,7 @@ async function route(dependencies: ApiDependencies, request: JsonRequest): Promi
     case "POST /sessions/:":
       return destroySession(dependencies, await parse(destroySessionSchema, request));
     case "POST /cells/:":
-      return ensure(dependencies, (await parse(ensureSchema, request)).userId);
+      return ensure(dependencies, await parse(ensureSchema, request));
     case "GET /describe":
       return dependencies.describe();
     case "GET /health":
@@ -65,10 +65,11 @@ async function route(dependencies: ApiDependencies, request: JsonRequest): Promi
   }
 }
 
-async function ensure({ cells, registry }: ApiDependencies, userId: string): Promise<{ socketPath: string }> {
+async function ensure({ cells, registry }: ApiDependencies, { userId, unreachable }: z.output<typeof ensureSchema>) {
   if (!registry.hasTenant(userId)) throw new ProviderError("not_found", "The deployment is not on this node.", { reached: false });
-  const cell = await cells.ensure(userId);
-  return { socketPath: cell.paths.mainSocket };
+  if (unreachable !== undefined) await cells.checkAlive(userId, unreachable);
+  const { paths, instance } = await cells.ensure(userId);
+  return { socketPath: paths.mainSocket, instance };
 }
 
 async function setTelemetryKey(

@@ -1,3 +1,5 @@
+import { randomUUID } from "node:crypto";
+import { connect } from "node:net";
 import { chown, mkdir, rm } from "node:fs/promises";
 import type { Server } from "node:http";
 import type { Heartbeat } from "@whs/runtimes/cell";
@@ -40,6 +42,8 @@ const TERMINATE_MS = 1_000;
 /** One tenant's running process with its sockets, its watchdog and its storage. */
 export class Cell {
   readonly userId: string;
+  /** Names this start of the tenant's cell. */
+  readonly instance = randomUUID();
   readonly paths: TenantPaths;
   readonly gateway: CellGateway;
   /** Resolves when the process is gone and everything of it is cleared away. */
@@ -101,6 +105,13 @@ export class Cell {
 
   get idleSinceMs(): number {
     return (this.lastBeat?.inFlight ?? 0) > 0 ? Date.now() : this.lastActiveMs;
+  }
+
+  /** A process that is dying refuses connections before its end is known here. */
+  async endUnlessReachable(): Promise<void> {
+    if (await accepts(this.paths.mainSocket)) return;
+    this.process.kill();
+    await this.ended;
   }
 
   /** Whether its process has ended, waiting for that if it seems to be about to. */
@@ -174,6 +185,14 @@ export class Cell {
     this.dependencies.logger[end.crashed ? "warn" : "info"]({ cell: this.paths.name, reason: end.reason }, "Cell ended");
     return end;
   }
+}
+
+function accepts(socketPath: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(socketPath);
+    socket.once("connect", () => resolve(true)).once("error", () => resolve(false));
+    socket.once("connect", () => socket.destroy());
+  });
 }
 
 async function prepareDirectories(paths: TenantPaths, uid: number | null): Promise<void> {

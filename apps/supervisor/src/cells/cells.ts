@@ -58,6 +58,12 @@ export class Cells {
     return started;
   }
 
+  /** Makes sure that a cell which refused a connection is not taken for a running one. */
+  async checkAlive(userId: string, instance: string): Promise<void> {
+    const cell = this.peek(userId);
+    if (cell?.instance === instance) await cell.endUnlessReachable();
+  }
+
   /** Ends the tenant's cell, if there is one, and keeps it from starting until `whileStopped` is done. */
   async exclusively<T>(userId: string, whileStopped: () => Promise<T>): Promise<T> {
     await this.starting.get(userId);

@@ -193,7 +193,7 @@ function bubblewrapPrefix(
   const names = root ? ROOT_NAMESPACES : USER_NAMESPACES;
   const capabilities = root ? ["CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"].flatMap((capability) => ["--cap-add", capability]) : [];
   return [
-    [bwrap, ...names, "--die-with-parent", "--new-session", "--as-pid-1", "--clearenv", "--cap-drop", "ALL", ...capabilities],
+    [bwrap, ...names, "--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL", ...capabilities],
     // Parents that bubblewrap makes by itself are closed to the other user.
     parents([...libraries, INSIDE_RUN]).flatMap((folder) => ["--perms", "0755", "--dir", folder]),
     ["--ro-bind", workerd, INSIDE_WORKERD],
@@ -202,8 +202,9 @@ function bubblewrapPrefix(
     ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"],
     ["--bind", place.runDir, INSIDE_RUN, "--bind", place.storageDir, INSIDE_STORAGE],
     ["--remount-ro", "/", "--chdir", "/", "--"],
-    // Changing the user forgets the wish to die with the parent, so it is said again.
-    root ? ["/setpriv", "--pdeathsig=KILL", "--no-new-privs", ...changeUser(user), "--"] : [],
+    // Bubblewrap's own first process stays root and dies with us, and with it everything in its process name space; a
+    // process of another user could not be told by a parent without rights.
+    root ? ["/setpriv", "--no-new-privs", ...changeUser(user), "--"] : [],
   ].flat();
 }
 

@@ -12,9 +12,12 @@ export class CellUnreachable extends Error {
 }
 
 export class CellClient {
+  /** Which start of the tenant's cell this is, in the supervisor's words. */
+  readonly instance: string;
   private readonly pool: Pool;
 
-  constructor(socketPath: string) {
+  constructor(socketPath: string, instance: string) {
+    this.instance = instance;
     this.pool = new Pool("http://cell", {
       socketPath,
       connections: CONNECTIONS,

@@ -45,9 +45,12 @@ export const destroySessionSchema = z.strictObject({ userId: idSchema, agentId: 
 /** `POST /deployments/{deploymentId}/activate`: gets ready for traffic. 204. */
 export const activateSchema = z.strictObject({ userId: idSchema });
 
-/** `POST /cells/ensure`: starts the tenant's cell when it does not run. */
-export const ensureSchema = z.strictObject({ userId: idSchema });
-export const ensuredSchema = z.object({ socketPath: z.string() });
+/**
+ * `POST /cells/ensure`: starts the tenant's cell when it does not run. `unreachable` is the instance whose socket refused:
+ * a process that has just died is not known to be dead until somebody looks.
+ */
+export const ensureSchema = z.strictObject({ userId: idSchema, unreachable: z.string().optional() });
+export const ensuredSchema = z.object({ socketPath: z.string(), instance: z.string() });
 
 /** `GET /describe` */
 export const describedSchema = z.object({

@@ -147,12 +147,12 @@ class WorkerdProvider implements RuntimeProvider {
   }
 
   /** The tenant's cell, asked for once; the supervisor starts it when needed. */
-  private cell(userId: string): Promise<CellClient> {
+  private cell(userId: string, unreachable?: CellClient): Promise<CellClient> {
     const known = this.cells.get(userId);
     if (known !== undefined) return known;
     const asked = this.supervisor
-      .read(ensuredSchema, "POST", "/cells/ensure", { userId })
-      .then(({ socketPath }) => new CellClient(socketPath));
+      .read(ensuredSchema, "POST", "/cells/ensure", { userId, unreachable: unreachable?.instance })
+      .then(({ socketPath, instance }) => new CellClient(socketPath, instance));
     this.cells.set(userId, asked);
     asked.catch(() => this.forget(userId, asked));
     return asked;
@@ -166,7 +166,7 @@ class WorkerdProvider implements RuntimeProvider {
       // What still runs on open connections may end.
       void gone.close();
     }
-    return this.cell(userId);
+    return this.cell(userId, gone);
   }
 
   private forget(userId: string, asked: Promise<CellClient>): void {
