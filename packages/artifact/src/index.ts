@@ -1,1 +1,12 @@
 export * from "./manifest.ts";
+export * from "./manifest-json-schema.ts";
+export * from "./parse-manifest.ts";
+export * from "./paths.ts";
+export * from "./archive/archive-entry.ts";
+export * from "./archive/bundle-error.ts";
+export * from "./archive/create-bundle-archive.ts";
+export * from "./archive/extract.ts";
+export * from "./archive/inspect-bundle.ts";
+export * from "./archive/limits.ts";
+export * from "./archive/read-archive.ts";
+export { type ArchiveSource } from "./archive/source.ts";
