@@ -103,7 +103,7 @@ export class WhsClient {
 
   async #send<E extends Endpoint>(endpoint: E, input: CallInput<E>): Promise<Response> {
     const { token, fetch: send = fetch } = this.#options;
-    const { url, rest } = placeParameters(endpoint, input as Record<string, unknown>);
+    const { url, rest } = placeParameters(endpoint, input);
     const headers = new Headers({ accept: "application/json, text/event-stream" });
     const bearer = typeof token === "function" ? await token() : token;
     if (bearer !== undefined) headers.set("authorization", `Bearer ${bearer}`);
@@ -142,7 +142,8 @@ function placeParameters(endpoint: Endpoint, input: Record<string, unknown>): { 
   const query = new URLSearchParams();
   for (const name of Object.keys(endpoint.query?.shape ?? {})) {
     const value = rest[name];
-    if (value !== undefined) query.set(name, String(value));
+    // Query schemas hold nothing but texts, numbers and booleans.
+    if (value !== undefined) query.set(name, `${value as string | number | boolean}`);
     delete rest[name];
   }
   const search = query.toString();

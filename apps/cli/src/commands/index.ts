@@ -1,0 +1,80 @@
+/** Every command, in the order of the help. */
+import type { Command } from "../command.ts";
+import { login } from "./account/login.ts";
+import { logout } from "./account/logout.ts";
+import { whoami } from "./account/whoami.ts";
+import { agentsCreate } from "./agents/create.ts";
+import { agentsDelete } from "./agents/delete.ts";
+import { agentsDisable } from "./agents/disable.ts";
+import { agentsEnable } from "./agents/enable.ts";
+import { agentsGet } from "./agents/get.ts";
+import { agentsList } from "./agents/list.ts";
+import { agentsUpdate } from "./agents/update.ts";
+import { deploymentsActivate } from "./deployments/activate.ts";
+import { deploymentsGet } from "./deployments/get.ts";
+import { deploymentsList } from "./deployments/list.ts";
+import { rollback } from "./deployments/rollback.ts";
+import { deploymentsRotateKey } from "./deployments/rotate-key.ts";
+import { chat } from "./invocations/chat.ts";
+import { invoke } from "./invocations/invoke.ts";
+import { completion } from "./machine/completion.ts";
+import { doctor } from "./machine/doctor.ts";
+import { up } from "./machine/up.ts";
+import { errors } from "./observation/errors.ts";
+import { logs } from "./observation/logs.ts";
+import { metrics } from "./observation/metrics.ts";
+import { trace } from "./observation/trace.ts";
+import { usage } from "./observation/usage.ts";
+import { build } from "./project/build.ts";
+import { deploy } from "./project/deploy.ts";
+import { init } from "./project/init.ts";
+import { secretsDelete } from "./secrets/delete.ts";
+import { secretsList } from "./secrets/list.ts";
+import { secretsSet } from "./secrets/set.ts";
+import { tokensCreate } from "./tokens/create.ts";
+import { tokensList } from "./tokens/list.ts";
+import { tokensRevoke } from "./tokens/revoke.ts";
+
+export const nouns: Readonly<Record<string, string>> = {
+  agents: "List, show, create, change, disable and delete agents",
+  deployments: "List, show and activate deployments",
+  secrets: "Set, list and delete an agent's secrets",
+  tokens: "Create, list and revoke API tokens",
+};
+
+export const commands: readonly Command[] = [
+  init,
+  build,
+  deploy,
+  rollback,
+  deploymentsList,
+  deploymentsGet,
+  deploymentsActivate,
+  deploymentsRotateKey,
+  secretsSet,
+  secretsList,
+  secretsDelete,
+  invoke,
+  chat,
+  agentsList,
+  agentsGet,
+  agentsCreate,
+  agentsUpdate,
+  agentsDisable,
+  agentsEnable,
+  agentsDelete,
+  logs,
+  usage,
+  metrics,
+  errors,
+  trace,
+  login,
+  logout,
+  whoami,
+  tokensCreate,
+  tokensList,
+  tokensRevoke,
+  up,
+  doctor,
+  completion,
+];

@@ -1,0 +1,38 @@
+import { homedir } from "node:os";
+import path from "node:path";
+import { UsageError } from "./errors.ts";
+
+/** What the environment says. The only reader of `process.env` in this program. */
+export interface Environment {
+  /** `WHS_API_URL`; wins over the profile. */
+  apiUrl: string | undefined;
+  /** `WHS_API_TOKEN`; wins over the profile. */
+  apiToken: string | undefined;
+  /** `XDG_CONFIG_HOME/whs`, or `~/.config/whs`. */
+  configDir: string;
+  /** `WHS_DATA_DIR`: where a stack on this machine keeps its data; undefined where nobody said. */
+  dataDir: string | undefined;
+  /** `NO_COLOR` (no-color.org) or a terminal that has none. */
+  noColor: boolean;
+}
+
+/** @throws UsageError naming the variable and what it should be. */
+export function readEnvironment(variables: NodeJS.ProcessEnv = process.env): Environment {
+  const read = (name: string): string | undefined => variables[name] || undefined;
+  const apiUrl = read("WHS_API_URL");
+  if (apiUrl !== undefined) checkUrl(apiUrl, "WHS_API_URL");
+  return {
+    apiUrl,
+    apiToken: read("WHS_API_TOKEN")?.trim(),
+    configDir: path.join(read("XDG_CONFIG_HOME") ?? path.join(homedir(), ".config"), "whs"),
+    dataDir: read("WHS_DATA_DIR"),
+    noColor: read("NO_COLOR") !== undefined || variables.TERM === "dumb",
+  };
+}
+
+/** @throws UsageError for anything but an http or https address. */
+export function checkUrl(url: string, source: string): string {
+  const protocol = URL.canParse(url) ? new URL(url).protocol : "";
+  if (protocol === "http:" || protocol === "https:") return url.replace(/\/+$/, "");
+  throw new UsageError(`${source} is "${url}": it must be an address such as http://127.0.0.1:8787`);
+}

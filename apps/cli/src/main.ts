@@ -1,0 +1,44 @@
+/** `whs`: parses the command line, runs the command, and ends with one of the documented exit codes. */
+import { CommanderError } from "commander";
+import { readEnvironment } from "./config.ts";
+import { Context } from "./context.ts";
+import { exitCodes } from "./errors.ts";
+import { explainError, formatExplanation } from "./explain-error.ts";
+import { createProgram } from "./program.ts";
+import { Output } from "./terminal/output.ts";
+import { version } from "./version.ts";
+
+const { stdin, stdout, stderr } = process;
+
+// A reader that has seen enough (`whs logs x | head`) is no failure.
+stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit(exitCodes.ok);
+});
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(argv: readonly string[]): Promise<number> {
+  let output = new Output({ json: argv.includes("--json"), color: !argv.includes("--no-color"), stdout, stderr });
+  try {
+    const environment = readEnvironment();
+    const program = createProgram(
+      version,
+      async (command, input, shared) => {
+        output = new Output({ json: shared.json, color: shared.color && !environment.noColor, stdout, stderr });
+        // Parsing has produced what the declaration promises.
+        await command.run(new Context({ environment, output, shared, stdin }), input as Parameters<typeof command.run>[1]);
+      },
+      { out: (text) => stdout.write(text), err: (text) => stderr.write(text) },
+    );
+    if (argv.length === 0) stdout.write(program.helpInformation());
+    else await program.parseAsync(argv, { from: "user" });
+    return exitCodes.ok;
+  } catch (error) {
+    // The parser has printed its message, or the help that was asked for, already.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+    const explanation = explainError(error);
+    stderr.write(`${output.json ? JSON.stringify(explanation.envelope) : formatExplanation(explanation, output.noteStyle)}\n`);
+    return explanation.exitCode;
+  }
+}
