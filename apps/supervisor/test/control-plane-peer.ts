@@ -74,10 +74,14 @@ export class ControlPlanePeer {
     for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
     const body = Buffer.concat(chunks);
     this.wire += body.toString("utf8");
-    if (this.outage !== null) return { status: this.outage, body: {} };
-    const answer = request.url === "/v1/telemetry/batch" ? this.takeTelemetry(body) : this.takeLogs(request, body);
+    const answer = this.take(request, body);
     for (const wake of this.watchers.splice(0)) wake();
     return answer;
+  }
+
+  private take(request: IncomingMessage, body: Buffer): { status: number; body: unknown } {
+    if (this.outage !== null) return { status: this.outage, body: {} };
+    return request.url === "/v1/telemetry/batch" ? this.takeTelemetry(body) : this.takeLogs(request, body);
   }
 
   private takeTelemetry(body: Buffer): { status: number; body: unknown } {

@@ -52,7 +52,9 @@ describe.each([
   }
 
   test("an agent that spins is killed; its neighbour never notices, and its own tenant is served again", async () => {
-    const bad = await agent(`export default { invoke({ messages }) { if (messages[0].content === "spin") while (true) {} return "fine"; } };`);
+    const bad = await agent(
+      `export default { invoke({ messages }) { if (messages[0].content === "spin") while (true) {} return "fine"; } };`,
+    );
     const spinning = failure(bad.invoke("spin"));
     let served = 0;
     const others = setInterval(() => void neighbour.invoke("still here").then(() => (served += 1)), 100);
@@ -74,7 +76,9 @@ describe.each([
   });
 
   test("an agent that fills the heap is killed, and served again", async () => {
-    const bad = await agent(`export default { invoke({ messages }) { if (messages[0].content !== "fill") return "fine"; const held = []; while (true) held.push({ held: [held.length] }); } };`);
+    const bad = await agent(
+      `export default { invoke({ messages }) { if (messages[0].content !== "fill") return "fine"; const held = []; while (true) held.push({ held: [held.length] }); } };`,
+    );
     expect(await failure(bad.invoke("fill"))).toMatchObject({ kind: "runtime" });
     expect(await answerOf(bad, "hello")).toBe("fine");
   });
@@ -104,7 +108,8 @@ describe.each([
       "http://[64:ff9b::7f00:1]/",
       "http://[2002:7f00:1::]/",
     ];
-    for (const url of targets) expect((await curious.invoke(url)).output.text, url).toMatch(/^refused: .*(not a public address|no public address|failed)/);
+    for (const url of targets)
+      expect((await curious.invoke(url)).output.text, url).toMatch(/^refused: .*(not a public address|no public address|failed)/);
     expect(privateHits).toBe(0);
   });
 
@@ -126,12 +131,14 @@ describe.each([
   });
 
   test("nothing of the host shows: no environment, no files, no processes, no platform bindings", async () => {
-    const curious = await agent(`import fs from "node:fs"; import os from "node:os"; import { env as moduleEnv } from "cloudflare:workers";
+    const curious = await agent(
+      `import fs from "node:fs"; import os from "node:os"; import { env as moduleEnv } from "cloudflare:workers";
       export default { async invoke({ env }) {
         const read = (path) => { try { return fs.readdirSync(path).join(","); } catch (error) { return "refused"; } };
         let child = "refused"; try { const { execSync } = await import("node:child_process"); child = String(execSync("id")); } catch {}
         return JSON.stringify({ env: Object.keys(env), moduleEnv: Object.keys(moduleEnv), process: Object.keys(process.env), etc: read("/etc"), data: read(${JSON.stringify("DATA")}), proc: read("/proc/self/fd"), child });
-      } };`.replace("DATA", plane.folder));
+      } };`.replace("DATA", plane.folder),
+    );
     const seen = JSON.parse((await curious.invoke("x")).output.text) as Record<string, unknown>;
     expect(seen).toEqual({ env: [], moduleEnv: [], process: [], etc: "refused", data: "refused", proc: "refused", child: "refused" });
   });
@@ -158,7 +165,9 @@ describe.each([
   });
 
   test("a tenant whose process keeps dying is started ever more slowly, and says so", async () => {
-    const bad = await agent(`export default { invoke({ messages }) { if (messages[0].content === "die") { const held = []; while (true) held.push(new Uint8Array(8 * 1024 * 1024).fill(1)); } return "fine"; } };`);
+    const bad = await agent(
+      `export default { invoke({ messages }) { if (messages[0].content === "die") { const held = []; while (true) held.push(new Uint8Array(8 * 1024 * 1024).fill(1)); } return "fine"; } };`,
+    );
     let last = await failure(bad.invoke("die"));
     for (let i = 0; i < 8 && last.reached; i += 1) last = await failure(bad.invoke("die"));
     expect(last).toMatchObject({ kind: "transient", reached: false, retryable: true, message: expect.stringMatching(/started again in/) });

@@ -46,7 +46,11 @@ describe("the life of supervisor and cells", () => {
     expect(pids.length).toBeGreaterThan(0);
     await plane.stopSupervisor("SIGKILL");
     await until("the cells to be gone", async () => ((await cellPids(plane)).length === 0 ? true : undefined));
-    expect(await failure(counter.invoke("x", { providerSessionId: "ses_1" }))).toMatchObject({ kind: "transient", retryable: true, reached: false });
+    expect(await failure(counter.invoke("x", { providerSessionId: "ses_1" }))).toMatchObject({
+      kind: "transient",
+      retryable: true,
+      reached: false,
+    });
     await plane.startSupervisor();
     expect(await answerOf(() => counter.invoke("x", { providerSessionId: "ses_1" }))).toBe("turn 2");
   });
@@ -77,7 +81,9 @@ describe("the life of supervisor and cells", () => {
   });
 
   test("a second supervisor on the same data is refused", async () => {
-    await expect(DataPlane.prototype.startSupervisor.call(Object.create(plane) as DataPlane)).rejects.toThrow(/Another supervisor, process \d+/);
+    await expect(DataPlane.prototype.startSupervisor.call(Object.create(plane) as DataPlane)).rejects.toThrow(
+      /Another supervisor, process \d+/,
+    );
     const counter = await agent(COUNTER, true);
     expect((await counter.invoke("x", { providerSessionId: "ses_1" })).output.text).toBe("turn 1");
   });
@@ -111,7 +117,12 @@ describe("a node that is full", () => {
       await until("room for a second tenant", () => two.deploy(SLOW).then(() => true, retryable));
       const running = until("the first tenant again", () => one.invoke("3000").then(({ output }) => output.text, retryable));
       await until("the invocation to have begun", async () => ((await heartbeat(plane)) > 0 ? true : undefined));
-      await until("the node to refuse", () => two.invoke("1").then(() => undefined, (error: unknown) => (error instanceof ProviderError && error.kind === "capacity" ? true : undefined)));
+      await until("the node to refuse", () =>
+        two.invoke("1").then(
+          () => undefined,
+          (error: unknown) => (error instanceof ProviderError && error.kind === "capacity" ? true : undefined),
+        ),
+      );
       expect(await running).toBe("done");
     } finally {
       await plane.close();
@@ -152,7 +163,7 @@ async function heartbeat(plane: DataPlane): Promise<number> {
 }
 
 async function until<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
-  for (const untilMs = Date.now() + 15_000; Date.now() < untilMs; ) {
+  for (const untilMs = Date.now() + 15_000; Date.now() < untilMs;) {
     const found = await look();
     if (found !== undefined) return found;
     await new Promise((resolve) => setTimeout(resolve, 20));

@@ -91,7 +91,9 @@ describe("what sessions leave on the disk", () => {
     expect(await indexEntries(plane, made)).toHaveLength(2);
     await plane.provider.destroy({ userId: made.userId, agentId: made.agentId });
     expect(await indexEntries(plane, made)).toEqual([]);
-    expect(new Set((await sessionFiles(plane, sibling)).map((file) => file.split(".")[0]))).toEqual(new Set(await indexEntries(plane, sibling)));
+    expect(new Set((await sessionFiles(plane, sibling)).map((file) => file.split(".")[0]))).toEqual(
+      new Set(await indexEntries(plane, sibling)),
+    );
     expect((await invoke(sibling, "read")).output.text).toBe("put sibling");
   });
 
@@ -104,7 +106,7 @@ describe("what sessions leave on the disk", () => {
 });
 
 async function until(look: () => Promise<boolean>): Promise<void> {
-  for (const untilMs = Date.now() + 10_000; Date.now() < untilMs; ) {
+  for (const untilMs = Date.now() + 10_000; Date.now() < untilMs;) {
     if (await look()) return;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

@@ -556,12 +556,13 @@ const STORAGE_AGENT = `export default { async invoke({ session }) {
 interface AgentOptions {
   sessionful?: boolean;
   userId?: string;
+  agentId?: string;
 }
 
 /** An agent of the suite: a tenant of its own unless told otherwise, and the deployment that was made last. */
 export class TestAgent {
   readonly userId: string;
-  readonly agentId = unique("agt");
+  readonly agentId: string;
   secrets: SecretRefs = { revision: 0, refs: {} };
   private readonly target: ConformanceTarget;
   private last: DeployInput | null = null;
@@ -570,6 +571,7 @@ export class TestAgent {
   constructor(target: ConformanceTarget, options: AgentOptions) {
     this.target = target;
     this.userId = options.userId ?? unique("usr");
+    this.agentId = options.agentId ?? unique("agt");
   }
 
   deploy(source: string, options: AgentOptions = {}): Promise<void> {

@@ -19,19 +19,25 @@ const MAX_REPORT_BYTES = 16 * 1024 * 1024;
 const AGENT_ID = /^[A-Za-z0-9_-]{1,128}$/;
 const OBJECT_ID = /^[0-9a-f]{64}$/;
 
+export interface CellControlOptions {
+  userId: string;
+  paths: TenantPaths;
+  /** The user that the cell runs as. */
+  uid: number | null;
+  loads: Loads;
+  reports: Reports;
+  /** Whatever the cell asks for shows that it is alive. */
+  onRequest(): void;
+  logger: Logger;
+}
+
 /**
  * What a cell may ask. Each cell has a socket of its own, so that whose it is follows from where it asked, and a cell
  * that was taken over from within still gets nothing but its own tenant's code.
  */
-export function listenForCell(
-  userId: string,
-  paths: TenantPaths,
-  uid: number | null,
-  loads: Loads,
-  reports: Reports,
-  logger: Logger,
-): Promise<Server> {
+export function listenForCell({ userId, paths, uid, loads, reports, onRequest, logger }: CellControlOptions): Promise<Server> {
   const handler = async (request: JsonRequest): Promise<unknown> => {
+    onRequest();
     const [noun, first = "", second = ""] = request.path;
     if (noun === "deployments") return loads.ticket(userId, first, request.query.get("failed") ?? undefined);
     if (noun === "loads") return loads.code(userId, first);

@@ -1,3 +1,4 @@
+import { EventEmitter } from "node:events";
 import { randomUUID } from "node:crypto";
 import { connect } from "node:net";
 import { chown, mkdir, rm } from "node:fs/promises";
@@ -83,8 +84,10 @@ export class Cell {
     const { sandbox, loads, reports, logger } = dependencies;
     await killLeftover(paths, logger);
     await prepareDirectories(paths, sandbox.cellUid);
+    const signsOfLife = new EventEmitter<{ sign: [] }>();
+    const onRequest = () => signsOfLife.emit("sign");
     const servers = await Promise.all([
-      listenForCell(userId, paths, sandbox.cellUid, loads, reports, logger),
+      listenForCell({ userId, paths, uid: sandbox.cellUid, loads, reports, onRequest, logger }),
       dependencies.listenForEgress(userId, paths.egressSocket, sandbox.cellUid),
     ]);
     try {
@@ -92,7 +95,9 @@ export class Cell {
       const process = await CellProcess.start(sandbox, paths, dependencies.config, logger);
       await writeOwner(paths.ownerFile, process.pid);
       logger.info({ cell: paths.name, cellPid: process.pid, startMs: Date.now() - startedAt }, "Cell started");
-      return new Cell(userId, paths, dependencies, process, servers);
+      const cell = new Cell(userId, paths, dependencies, process, servers);
+      signsOfLife.on("sign", () => cell.watchdog.signOfLife());
+      return cell;
     } catch (error) {
       await Promise.all(servers.map(closeServer));
       throw error;

@@ -4,7 +4,10 @@ import { mainThreadMs } from "../process-info.ts";
 export interface WatchdogLimits {
   /** Between one answered heartbeat and the next. */
   intervalMs: number;
-  /** Computing without an answer: agent code that does not come back. Counted in the cell's own CPU time, so that a busy machine kills nobody. */
+  /**
+   * Computing without any sign of life: agent code that does not come back. Counted in the cell's own CPU time, so that a
+   * busy machine kills nobody, and from the last sign of life, so that many short invocations are not taken for a long one.
+   */
   cpuMs: number;
   /** Without an answer whatever the reason. */
   wallMs: number;
@@ -12,6 +15,13 @@ export interface WatchdogLimits {
 
 /** While an answer is outstanding the cell is looked at this often. */
 const LOOK_MS = 100;
+
+/** Since when there was no sign of life, and how much the cell had computed by then. */
+interface Wait {
+  sinceMs: number;
+  cpuMs: number | null;
+  signs: number;
+}
 
 /** Asks a cell for its heartbeat as long as it lives; calls `hung` once when it does not answer. */
 export class Watchdog {
@@ -22,6 +32,7 @@ export class Watchdog {
   private readonly onHung: (reason: string) => void;
   private readonly stopped = new AbortController();
   private timer: NodeJS.Timeout | undefined;
+  private signs = 0;
 
   constructor(options: {
     limits: WatchdogLimits;
@@ -41,15 +52,19 @@ export class Watchdog {
     this.timer = setTimeout(() => void this.beat(), this.limits.intervalMs);
   }
 
+  /** The cell's own doing shows that its thread is not stuck, even while its heartbeat waits in line. */
+  signOfLife(): void {
+    this.signs += 1;
+  }
+
   stop(): void {
     clearTimeout(this.timer);
     this.stopped.abort();
   }
 
   private async beat(): Promise<void> {
-    const askedAt = Date.now();
-    const cpuAtStart = await mainThreadMs(this.pid);
-    const looking = setInterval(() => void this.look(askedAt, cpuAtStart), LOOK_MS);
+    const wait: Wait = { sinceMs: Date.now(), cpuMs: await mainThreadMs(this.pid), signs: this.signs };
+    const looking = setInterval(() => void this.look(wait), LOOK_MS);
     try {
       this.onBeat(await this.ask(this.stopped.signal));
       this.start();
@@ -60,11 +75,13 @@ export class Watchdog {
     }
   }
 
-  private async look(askedAt: number, cpuAtStart: number | null): Promise<void> {
-    const waitedMs = Date.now() - askedAt;
-    const cpu = await mainThreadMs(this.pid);
-    const computedMs = cpu === null || cpuAtStart === null ? waitedMs : cpu - cpuAtStart;
+  private async look(wait: Wait): Promise<void> {
+    const now = Date.now();
+    const cpuMs = await mainThreadMs(this.pid);
     if (this.stopped.signal.aborted) return;
+    if (wait.signs !== this.signs) return void Object.assign(wait, { sinceMs: now, cpuMs, signs: this.signs });
+    const waitedMs = now - wait.sinceMs;
+    const computedMs = cpuMs === null || wait.cpuMs === null ? waitedMs : cpuMs - wait.cpuMs;
     if (computedMs >= this.limits.cpuMs) this.hung(`it computed for ${Math.round(computedMs)} ms without coming back`);
     else if (waitedMs >= this.limits.wallMs) this.hung(`it did not answer for ${waitedMs} ms`);
   }

@@ -113,6 +113,7 @@ async function callAgent(
   ticket: LoadTicket,
   place: SessionPlace | null,
 ): Promise<Response> {
+  meter.runs(ticket.loadId);
   const init = { method: "POST", headers: agentHeaders(request, target, ticket, place), body, signal: request.signal };
   const url = `http://agent/${target.verb}`;
   let response: Response;
@@ -124,6 +125,7 @@ async function callAgent(
     // It may have been the load that failed, and a failed load stays failed: once more, under a new id.
     const retry = await ticketFor(env, target.deploymentId, ticket.loadId);
     if (retry === null) throw error;
+    meter.runs(retry.loadId);
     response = await entrypoint(env, context, retry, place).fetch(url, { ...init, headers: agentHeaders(request, target, retry, place) });
     proven.add(retry.loadId);
   }

@@ -5,6 +5,10 @@ import type { CellEnv } from "./env.ts";
 /** Tickets of deployments that were invoked since the start; the supervisor has one dropped when its secrets change. */
 const tickets = new Map<string, LoadTicket>();
 const loadIds = new Set<string>();
+/** Values that each load was given, so that no error of its agent carries one out. */
+const secretsOfLoads = new Map<string, readonly string[]>();
+/** Shorter values are words of any text. */
+const SHORTEST_SECRET = 6;
 
 export function loadCount(): number {
   return loadIds.size;
@@ -28,6 +32,13 @@ export async function ticketFor(env: CellEnv, deploymentId: string, failed?: str
   return ticket;
 }
 
+/** The text without any value of a secret that this load was given. */
+export function withoutSecrets(loadId: string, text: string): string {
+  let clean = text;
+  for (const value of secretsOfLoads.get(loadId) ?? []) clean = clean.replaceAll(value, "[redacted]");
+  return clean;
+}
+
 /** The isolate for a load, started when needed with code and secrets from the control socket. */
 export function loadWorker(env: CellEnv, context: Pick<CellContext, "exports">, loadId: string): LoadedWorker {
   return env.LOADER.get(loadId, async () => {
@@ -35,6 +46,12 @@ export function loadWorker(env: CellEnv, context: Pick<CellContext, "exports">, 
     const response = await env.CONTROL.fetch(`http://control/loads/${encodeURIComponent(loadId)}`);
     if (!response.ok) throw new Error(`The supervisor answered ${response.status} for code.`);
     const code = (await response.json()) as LoadCode;
+    secretsOfLoads.set(
+      loadId,
+      Object.values(code.secrets)
+        .filter((value) => value.length >= SHORTEST_SECRET)
+        .toSorted((a, b) => b.length - a.length),
+    );
     const { Egress, LogTail } = context.exports;
     if (Egress === undefined || LogTail === undefined) throw new Error("The dispatcher lacks an entrypoint.");
     const props = { deploymentId: loadId.slice(0, loadId.indexOf(":")) };

@@ -13,6 +13,7 @@ import {
 } from "./answers.ts";
 import type { InvocationRecord } from "./control.ts";
 import type { InvocationTarget } from "./invocations.ts";
+import { withoutSecrets } from "./loads.ts";
 
 /** The gateway's clock for an invocation starts before ours: by the way of the request and its wait for a connection. */
 const TRANSIT_MS = 100;
@@ -25,6 +26,7 @@ export class Meter {
   private startedAt: number | null = null;
   private durableObjectOps = 0;
   private ended = false;
+  private loadId = "";
 
   constructor(target: InvocationTarget, finish: (record: InvocationRecord | null) => void) {
     this.target = target;
@@ -33,6 +35,11 @@ export class Meter {
 
   get started(): boolean {
     return this.startedAt !== null;
+  }
+
+  /** Whose secrets no message may hold. */
+  runs(loadId: string): void {
+    this.loadId = loadId;
   }
 
   start(durableObjectOps: number): void {
@@ -65,7 +72,11 @@ export class Meter {
   /** The agent was called, and did not answer well. */
   fail(failure: CellFailure): Response {
     this.recordFailure();
-    return failureResponse(failure);
+    return failureResponse(this.clean(failure));
+  }
+
+  clean(failure: CellFailure): CellFailure {
+    return { ...failure, message: withoutSecrets(this.loadId, failure.message) };
   }
 
   recordFailure(characters = 0): void {
@@ -207,7 +218,7 @@ async function pump(response: Response, request: Request, writer: WritableStream
     if (request.signal.aborted) return meter.recordCancelled(size);
     meter.recordFailure(size);
     await writer
-      .write(encode({ x: { ...malformed, message: `The agent's isolate ended: ${String(error)}`.slice(0, 1000) } }))
+      .write(encode({ x: meter.clean({ ...malformed, message: `The agent's isolate ended: ${String(error)}`.slice(0, 1000) }) }))
       .then(() => writer.close());
   } finally {
     await source.cancel();
@@ -226,7 +237,7 @@ function lastFrame(tail: Uint8Array, meter: Meter): Frame {
 
 function failed(meter: Meter, failure: CellFailure): Frame {
   meter.recordFailure();
-  return { x: failure };
+  return { x: meter.clean(failure) };
 }
 
 function joinTail(tail: Uint8Array, chunk: Uint8Array): Uint8Array {

@@ -50,7 +50,8 @@ export class Session extends DurableObject<CellEnv> {
   private async facet(loadId: string): Promise<Facet> {
     while (this.loadId !== loadId && this.running > 0) await new Promise<void>((resolve) => this.idle.push(resolve));
     if (this.loadId !== loadId) {
-      if (this.loadId !== null) this.ctx.facets.abort(FACET, new Error("Another version of the agent took over."));
+      // An object that was evicted while idle starts anew without knowing what its facet, which may live on, still runs.
+      this.ctx.facets.abort(FACET, new Error("Another version of the agent took over."));
       this.loadId = loadId;
     }
     const start = (): { class: DurableObjectClass } => ({
