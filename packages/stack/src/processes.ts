@@ -1,4 +1,5 @@
 /** What the stack consists of. A further process is one more entry here. */
+import path from "node:path";
 import type { Directories } from "./directories.ts";
 import type { Secrets, SecretName } from "./secrets.ts";
 
@@ -116,6 +117,8 @@ export function sharedEnvironment({ directories, ports }: Surroundings, given: N
   const address = (port: number): string => `http://127.0.0.1:${port}`;
   return {
     NODE_ENV: "production",
+    // Compiled modules from the last start; a third of a start is compiling.
+    NODE_COMPILE_CACHE: path.join(directories.data, "cache", "modules"),
     // The embedded provider issues tokens in the name of its public address.
     OIDC_ISSUER: given.IDENTITY_PUBLIC_URL?.replace(/\/$/, "") || address(ports.IDENTITY_PORT),
     OIDC_AUDIENCE: "whs",
