@@ -7,7 +7,7 @@ import type { CellFailure } from "./answers.ts";
 import type { Heartbeat } from "./control.ts";
 import type { CellEnv } from "./env.ts";
 import { invocationsInFlight, invoke, parseInvocation, records } from "./invocations.ts";
-import { forgetTicket, loadCount, loadWorker } from "./loads.ts";
+import { forgetTicket, loadCount, loadWorker, withoutSecrets } from "./loads.ts";
 import { logs, tailRecords, type TailEvent } from "./log-tail.ts";
 import { destroyObject, destroySession, applyFirstWrites } from "./sessions.ts";
 import type { Write } from "./session-store.ts";
@@ -92,11 +92,11 @@ function heartbeat(env: CellEnv, context: CellContext): Response {
 async function inspect(env: CellEnv, context: CellContext, loadId: string): Promise<Response> {
   try {
     const response = await loadWorker(env, context, loadId).getEntrypoint().fetch("http://agent/inspect");
-    return new Response(await response.text(), { status: response.ok ? 200 : 422 });
+    return new Response(withoutSecrets(loadId, await response.text()), { status: response.ok ? 200 : 422 });
   } catch (error) {
     const failure: CellFailure = {
       kind: "invalid",
-      message: error instanceof Error ? error.message : String(error),
+      message: withoutSecrets(loadId, error instanceof Error ? error.message : String(error)),
       retryable: false,
       reached: false,
     };
