@@ -100,11 +100,13 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
     withCompletion,
   });
   const bindForUsers = createBinder<Context>(server, {
+    log,
     authenticate: async (endpoint, request) =>
       userContext(dependencies, requireScope(endpoint, await authenticator.authenticate(request.headers.authorization)), request.traceId),
     idempotency,
   });
   const bindForSystems = createBinder<SystemContext>(server, {
+    log,
     authenticate: async (_endpoint: Endpoint, request: HttpRequest) => systemContext(dependencies, "runtime", request.traceId),
     idempotency: { run: () => Promise.reject(new Error("Signed endpoints deduplicate by their own keys")) },
   });

@@ -1,10 +1,13 @@
 import type { AnswerOf, BodyOf, Endpoint, ParamsOf, QueryOf } from "@whs/api";
-import { AppError, invalidRequest } from "@whs/platform/errors";
-import { createHash } from "node:crypto";
+import { invalidRequest, notFound } from "@whs/platform/errors";
+import type { Logger } from "@whs/platform/log";
 import type { IncomingHttpHeaders, ServerResponse } from "node:http";
 import type { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { defaultBodyBytes } from "./app.ts";
+import { hashingStream, type HashingStream, requireLength } from "./byte-body.ts";
+import { type IdempotencyGuard, type IdempotentAnswer, idempotencyKey, runOnce } from "./idempotent-request.ts";
+import { answersHead } from "./unknown-routes.ts";
 import { parseInput } from "./validation.ts";
 
 /** What a handler knows of the request beyond its parsed input. */
@@ -33,7 +36,10 @@ export interface HandlerInput<E extends Endpoint> {
     setHeader(name: string, value: string): void;
     /** Answers under another trace id, which the body named. */
     useTraceId(traceId: string): void;
-    /** Hands the answer over to the handler, which then writes all of it; headers set so far are sent first. */
+    /**
+     * Hands the answer over to the handler, which then writes all of it; headers set so far are sent first. When the
+     * handler throws afterwards, the connection is cut, so that the caller sees that the answer is not complete.
+     */
     takeOver(): ServerResponse;
   };
 }
@@ -46,31 +52,8 @@ export type Handler<E extends Endpoint, C, Result = AnswerOf<E>> = (
   input: HandlerInput<E>,
 ) => Promise<Result | typeof streamed>;
 
-/** Stores answers of creating requests, so that a repeated request gets the same one. */
-export interface IdempotencyGuard<C> {
-  run(
-    context: C,
-    key: IdempotentRequest,
-    work: (context: C) => Promise<IdempotentAnswer>,
-  ): Promise<IdempotentAnswer & { replayed: boolean }>;
-}
-export interface IdempotentRequest {
-  method: string;
-  /** Concrete path, as sent. */
-  path: string;
-  key: string;
-  /** SHA-256 of the body. */
-  requestHash: string;
-  /** Status of the answer when the work succeeds. */
-  successStatus: number;
-}
-export interface IdempotentAnswer {
-  status: number;
-  /** Without secrets and without the trace id. */
-  body: unknown;
-}
-
 export interface BindingOptions<C> {
+  log: Logger;
   /** Finds out who calls, by credentials alone: the body is not read yet. */
   authenticate(endpoint: Endpoint, request: HttpRequest): Promise<C>;
   idempotency: IdempotencyGuard<C>;
@@ -89,111 +72,131 @@ export type Bind<C> = <E extends Endpoint, Result = AnswerOf<E>>(
   options?: BindOptions<E, Result>,
 ) => void;
 
+/** A handler and what completes its answer, whatever endpoint they are for. */
+interface Bound<C> {
+  endpoint: Endpoint;
+  handler: Handler<Endpoint, C, unknown>;
+  complete: (answer: unknown) => unknown;
+  maxBytes: number;
+}
+
 /** Binds endpoint values to a Fastify server. */
 export function createBinder<C>(server: FastifyInstance, options: BindingOptions<C>): Bind<C> {
   return (endpoint, handler, bindOptions = {}) => {
-    const contexts = new WeakMap<FastifyRequest, C>();
-    const requests = new WeakMap<FastifyRequest, HttpRequest>();
-    const maxBytes = bindOptions.maxBytes ?? endpoint.body?.maxBytes ?? defaultBodyBytes;
+    const bound: Bound<C> = {
+      endpoint,
+      handler,
+      complete: (bindOptions.complete as ((answer: unknown) => unknown) | undefined) ?? ((answer) => answer),
+      maxBytes: bindOptions.maxBytes ?? endpoint.body?.maxBytes ?? defaultBodyBytes,
+    };
+    const admitted = new WeakMap<FastifyRequest, { context: C; httpRequest: HttpRequest }>();
     void server.register(async (scope) => {
       if (endpoint.body && endpoint.body.kind !== "json") acceptBytes(scope, endpoint.body);
       scope.route({
         method: endpoint.method,
         url: endpoint.path.replaceAll(/\{(\w+)\}/g, ":$1"),
-        bodyLimit: maxBytes,
-        exposeHeadRoute: false,
+        bodyLimit: bound.maxBytes,
+        exposeHeadRoute: answersHead(endpoint),
         onRequest: async (request, reply) => {
-          refuseTooLarge(request, maxBytes);
+          requireLength(request, bound.maxBytes);
           const httpRequest = describe(request, reply);
-          requests.set(request, httpRequest);
-          contexts.set(request, await options.authenticate(endpoint, httpRequest));
+          admitted.set(request, { context: await options.authenticate(endpoint, httpRequest), httpRequest });
         },
         handler: async (request, reply) => {
-          const context = contexts.get(request) as C;
-          const httpRequest = requests.get(request) as HttpRequest;
-          const input = parseRequest(endpoint, request, reply, httpRequest);
-          const work = async (inner: C): Promise<IdempotentAnswer | typeof streamed> => {
-            const answer = await handler(inner, input);
-            if (answer === streamed) return streamed;
-            return { status: endpoint.answer.status, body: answer };
-          };
-          const key = endpoint.idempotent ? idempotencyKey(request) : undefined;
-          let answer: IdempotentAnswer | typeof streamed;
-          if (key === undefined) {
-            answer = await work(context);
-          } else {
-            const requestHash = createHash("sha256")
-              .update(
-                request.body === undefined || endpoint.body?.kind === "stream" ? streamIdentity(request) : JSON.stringify(request.body),
-              )
-              .digest("hex");
-            const outcome = await options.idempotency.run(
-              context,
-              { method: endpoint.method, path: request.url, key, requestHash, successStatus: endpoint.answer.status },
-              work as (inner: C) => Promise<IdempotentAnswer>,
-            );
-            if (outcome.replayed) reply.header("idempotency-replayed", "true");
-            answer = outcome;
-          }
-          if (answer === streamed) return reply;
-          return send(endpoint, reply, httpRequest.traceId, answer, bindOptions.complete as ((body: unknown) => unknown) | undefined);
+          const { context, httpRequest } = admitted.get(request) as { context: C; httpRequest: HttpRequest };
+          return respond(options, bound, context, { request, reply, httpRequest });
         },
       });
     });
   };
 }
 
-function send(
-  endpoint: Endpoint,
-  reply: FastifyReply,
-  traceId: string,
-  answer: IdempotentAnswer,
-  complete: ((body: unknown) => unknown) | undefined,
-): FastifyReply {
-  reply.code(answer.status);
-  if (answer.status >= 400) {
-    return reply.type("application/json; charset=utf-8").send(JSON.stringify({ ...(answer.body as object), traceId }));
-  }
-  if (endpoint.answer.kind !== "json") return reply.send();
-  const body = complete ? complete(answer.body) : answer.body;
-  const declared = endpoint.answer.schema.parse(body);
-  return reply.type("application/json; charset=utf-8").send(JSON.stringify({ ...declared, traceId }));
+interface Exchange {
+  request: FastifyRequest;
+  reply: FastifyReply;
+  httpRequest: HttpRequest;
 }
 
-function parseRequest<E extends Endpoint>(
-  endpoint: E,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  httpRequest: HttpRequest,
-): HandlerInput<E> {
-  const params = endpoint.params ? parseInput(endpoint.params, { ...(request.params as object) }) : {};
-  const query = endpoint.query ? parseInput(endpoint.query, { ...(request.query as object) }) : {};
-  if (!endpoint.query && Object.keys(request.query as object).length > 0) {
-    throw invalidRequest(
-      Object.keys(request.query as object).map((fieldName) => ({ fieldName, message: "is not a known query parameter" })),
-    );
+async function respond<C>(options: BindingOptions<C>, bound: Bound<C>, context: C, exchange: Exchange): Promise<FastifyReply> {
+  const { endpoint } = bound;
+  const { request, reply, httpRequest } = exchange;
+  const bytes = endpoint.body?.kind === "stream" ? hashingStream(request.raw, bound.maxBytes) : undefined;
+  try {
+    const input = parseRequest(endpoint, exchange, bytes);
+    const key = endpoint.idempotent ? idempotencyKey(request) : undefined;
+    if (key !== undefined) {
+      const work = async (inner: C): Promise<unknown> => {
+        const body = await bound.handler(inner, input);
+        if (body === streamed) throw new Error(`${endpoint.name} cannot both stream its answer and store it`);
+        return body;
+      };
+      const answer = await runOnce(options.idempotency, context, { endpoint, request, key, bytes }, work);
+      if (answer.replayed) reply.header("idempotency-replayed", "true");
+      return send(bound, exchange, answer);
+    }
+    const body = await bound.handler(context, input);
+    return body === streamed ? reply : send(bound, exchange, { status: endpoint.answer.status, body });
+  } catch (error) {
+    if (!reply.sent || reply.raw.writableEnded) throw error;
+    options.log.error({ err: error, traceId: httpRequest.traceId, route: endpoint.path }, "An answer broke off");
+    reply.raw.destroy();
+    return reply;
   }
-  return {
-    params,
-    query,
-    body: endpoint.body?.kind === "json" ? parseInput(endpoint.body.schema, request.body ?? {}) : undefined,
-    rawBody: endpoint.body?.kind === "raw" ? request.body : undefined,
-    stream: endpoint.body?.kind === "stream" ? request.raw : undefined,
+}
+
+function send<C>({ endpoint, complete }: Bound<C>, { reply, httpRequest }: Exchange, answer: IdempotentAnswer): FastifyReply {
+  const { traceId } = httpRequest;
+  reply.code(answer.status);
+  if (answer.status >= 400) return sendJson(reply, { ...(answer.body as object), traceId });
+  if (endpoint.answer.kind !== "json") return reply.send();
+  return sendJson(reply, { ...endpoint.answer.schema.parse(complete(answer.body)), traceId });
+}
+
+function sendJson(reply: FastifyReply, body: object): FastifyReply {
+  return reply.type("application/json; charset=utf-8").send(JSON.stringify(body));
+}
+
+function parseRequest(
+  endpoint: Endpoint,
+  { request, reply, httpRequest }: Exchange,
+  bytes: HashingStream | undefined,
+): HandlerInput<Endpoint> {
+  const { body } = endpoint;
+  const params = request.params as Readonly<Record<string, string>>;
+  // The router matches a place that is empty; nothing has an empty id.
+  if (Object.values(params).includes("")) throw notFound("Route");
+  const input = {
+    params: endpoint.params ? parseInput(endpoint.params, params) : {},
+    query: endpoint.query ? parseInput(endpoint.query, request.query) : requireNone(request.query, "is not a known query parameter"),
+    body: body?.kind === "json" ? parseInput(body.schema, request.body ?? {}) : undefined,
+    rawBody: body?.kind === "raw" ? (request.body ?? Buffer.alloc(0)) : undefined,
+    stream: bytes?.stream,
     http: {
       request: httpRequest,
-      setHeader: (name, value) => void reply.header(name, value),
-      useTraceId: (traceId) => {
+      setHeader: (name: string, value: string) => void reply.header(name, value),
+      useTraceId: (traceId: string) => {
         request.traceId = traceId;
         reply.header("x-trace-id", traceId);
       },
-      takeOver: () => {
-        const headers = reply.getHeaders();
-        reply.hijack();
-        for (const [name, value] of Object.entries(headers)) if (value !== undefined) reply.raw.setHeader(name, value);
-        return reply.raw;
-      },
+      takeOver: () => takeOver(reply),
     },
-  } as HandlerInput<E>;
+  };
+  if (body === undefined) requireNone(request.body ?? {}, "is not a known field");
+  return input as HandlerInput<Endpoint>;
+}
+
+function requireNone(sent: unknown, message: string): Record<string, never> {
+  const names = typeof sent === "object" && sent !== null ? Object.keys(sent) : [""];
+  if (names.length > 0)
+    throw invalidRequest(names.map((fieldName) => ({ fieldName, message: fieldName === "" ? "must have no body" : message })));
+  return {};
+}
+
+function takeOver(reply: FastifyReply): ServerResponse {
+  const headers = reply.getHeaders();
+  reply.hijack();
+  for (const [name, value] of Object.entries(headers)) if (value !== undefined) reply.raw.setHeader(name, value);
+  return reply.raw;
 }
 
 function describe(request: FastifyRequest, reply: FastifyReply): HttpRequest {
@@ -207,14 +210,17 @@ function describe(request: FastifyRequest, reply: FastifyReply): HttpRequest {
     headers: request.headers,
     address: request.ip,
     get signal() {
-      if (controller === undefined) {
-        const made = (controller = new AbortController());
-        if (reply.raw.destroyed) made.abort();
-        else reply.raw.once("close", () => (reply.raw.writableFinished ? undefined : made.abort()));
-      }
+      controller ??= abortedWhenCallerLeaves(reply.raw);
       return controller.signal;
     },
   };
+}
+
+function abortedWhenCallerLeaves(response: ServerResponse): AbortController {
+  const controller = new AbortController();
+  if (response.destroyed) controller.abort();
+  else response.once("close", () => (response.writableFinished ? undefined : controller.abort()));
+  return controller;
 }
 
 /** Bodies that a handler reads itself, or whose raw bytes a signature covers, pass by the JSON parser. */
@@ -224,25 +230,4 @@ function acceptBytes(scope: FastifyInstance, body: { kind: "stream" | "raw"; con
     if (body.kind === "raw") scope.addContentTypeParser(type, { parseAs: "buffer" }, (_request, bytes, done) => done(null, bytes));
     else scope.addContentTypeParser(type, (_request, _payload, done) => done(null, undefined));
   }
-}
-
-function refuseTooLarge(request: FastifyRequest, maxBytes: number): void {
-  const declared = request.headers["content-length"];
-  if (declared === undefined || Number(declared) <= maxBytes) return;
-  throw new AppError("INVALID_REQUEST", `The body has ${declared} bytes; this endpoint takes at most ${maxBytes}.`, {
-    status: 413,
-    details: { fields: [{ fieldName: "", message: `body is larger than ${maxBytes} bytes` }] },
-  });
-}
-
-function idempotencyKey(request: FastifyRequest): string | undefined {
-  const key = request.headers["idempotency-key"];
-  if (key === undefined) return undefined;
-  if (typeof key === "string" && /^[\x21-\x7e]{1,200}$/.test(key)) return key;
-  throw invalidRequest([{ fieldName: "Idempotency-Key", message: "must be 1 to 200 visible ASCII characters" }]);
-}
-
-/** A streamed body is too large to keep; what its sender declares of it stands for it. */
-function streamIdentity(request: FastifyRequest): string {
-  return JSON.stringify([request.headers["content-type"], request.headers["content-length"], request.headers["content-digest"]]);
 }
