@@ -9,7 +9,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { FREE_PORTS, startStack, type Endpoints, type Stack, type StackOptions } from "../src/index.ts";
 import { createDirectories } from "../src/directories.ts";
 import { until } from "../src/poll.ts";
-import { identify, isRunning, type ProcessIdentity } from "../src/process-identity.ts";
+import { identify, isRunning, startTimeOf, type ProcessIdentity } from "../src/process-identity.ts";
 
 const MAIN = path.resolve(import.meta.dirname, "../src/main.ts");
 const FREE_PORT_VARIABLES = Object.fromEntries(Object.keys(FREE_PORTS).map((name) => [name, "0"]));
@@ -48,9 +48,22 @@ async function signIn(identity: string | undefined, email: string): Promise<numb
     .status;
 }
 
-/** The database server itself, which the stack's PostgreSQL process runs as its child. */
+/** The database server itself, which the stack's PostgreSQL process runs as its child; undefined while it is down. */
+function runningPostmaster(): ProcessIdentity | undefined {
+  try {
+    const pid = Number(readFileSync(path.join(dataDir, "postgres", "postmaster.pid"), "utf8").split("\n")[0]);
+    const startTime = startTimeOf(pid);
+    return startTime === undefined ? undefined : { pid, startTime };
+  } catch {
+    // The file comes and goes with the server.
+    return undefined;
+  }
+}
+
 function postmaster(): ProcessIdentity {
-  return identify(Number(readFileSync(path.join(dataDir, "postgres", "postmaster.pid"), "utf8").split("\n")[0]));
+  const server = runningPostmaster();
+  if (server === undefined) throw new Error("PostgreSQL does not run");
+  return server;
 }
 
 function identityOf(stack: Stack, name: "identity" | "postgres"): ProcessIdentity {
@@ -94,10 +107,7 @@ test("a killed database server is started again, too", async () => {
   const stack = await start({ processes: ["postgres"] });
   const before = postmaster();
   process.kill(before.pid, "SIGKILL");
-  const back = (): boolean =>
-    stack.processes.postgres?.state === "ready" &&
-    existsSync(path.join(dataDir, "postgres", "postmaster.pid")) &&
-    postmaster().pid !== before.pid;
+  const back = (): boolean => stack.processes.postgres?.state === "ready" && (runningPostmaster()?.pid ?? before.pid) !== before.pid;
   expect(await until(back, DEADLINE_MS)).toBe(true);
 });
 
