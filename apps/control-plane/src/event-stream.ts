@@ -15,14 +15,27 @@ const heartbeatEveryMs = 15_000;
 export function startEventStream(http: HandlerInput<Endpoint>["http"]): EventStream {
   const response = http.takeOver();
   response.writeHead(200, { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-store", "x-accel-buffering": "no" });
-  response.flushHeaders();
   const heartbeat = setInterval(() => response.write(": heartbeat\n\n"), heartbeatEveryMs);
   response.once("close", () => clearInterval(heartbeat));
   let id = 0;
+  let corked = false;
+  // Events of one turn of the loop leave in one packet.
+  const corkForThisTurn = (): void => {
+    if (corked) return;
+    corked = true;
+    response.cork();
+    setImmediate(() => {
+      corked = false;
+      response.uncork();
+    });
+  };
+  corkForThisTurn();
+  response.flushHeaders();
   return {
     async send(event, data) {
       if (response.destroyed) return;
       id += 1;
+      corkForThisTurn();
       if (response.write(`id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`)) return;
       const gone = new AbortController();
       const stop = (): void => gone.abort();

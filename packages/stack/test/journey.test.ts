@@ -24,7 +24,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Person, signUp } from "./person.ts";
+import { type Person, signUp } from "@whs/stack/testing";
 
 let stack: Stack;
 let dataDir: string;

@@ -1,0 +1,27 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { cpus } from "node:os";
+import path from "node:path";
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}
+
+export interface Report {
+  benchmark: string;
+  /** What each row says, one object a row with the same keys. */
+  rows: Record<string, string | number>[];
+}
+
+/** Prints a table and keeps it with the circumstances in `results/<benchmark>.json`. */
+export async function publish(report: Report): Promise<void> {
+  console.table(report.rows);
+  const directory = path.resolve(import.meta.dirname, "../results");
+  await mkdir(directory, { recursive: true });
+  const circumstances = { at: new Date().toISOString(), node: process.version, cores: cpus().length };
+  await writeFile(path.join(directory, `${report.benchmark}.json`), `${JSON.stringify({ ...report, circumstances }, null, 2)}\n`);
+}
+
+export function round(value: number, digits: number): number {
+  return Number(value.toFixed(digits));
+}

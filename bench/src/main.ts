@@ -1,0 +1,17 @@
+import { benchDeploy } from "./deploy.ts";
+import { benchInvoke } from "./invoke.ts";
+
+const benchmarks: Readonly<Record<string, { says: string; run: () => Promise<void> }>> = {
+  invoke: { says: "the gateway against the same cell called directly on its socket", run: benchInvoke },
+  deploy: { says: "a deploy from accepted to active", run: benchDeploy },
+};
+
+const [name = "--list"] = process.argv.slice(2);
+const benchmark = benchmarks[name];
+if (benchmark === undefined) {
+  if (name !== "--list") console.error(`There is no benchmark "${name}".`);
+  for (const [known, { says }] of Object.entries(benchmarks)) console.log(`  npm run bench -- ${known.padEnd(10)} ${says}`);
+  process.exitCode = name === "--list" ? 0 : 2;
+} else {
+  await benchmark.run();
+}
