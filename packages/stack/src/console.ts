@@ -1,6 +1,9 @@
 /** What a person sees of the stack. */
 import type { Stack } from "./stack.ts";
 
+/** Where the command line looks when nobody tells it. */
+const CLI_DEFAULT_URL = "http://127.0.0.1:8787";
+
 /** A table of what runs where, what each process has to say, and the first thing to do. */
 export function startedMessage(stack: Stack, seconds: number): string {
   const processes = Object.values(stack.processes);
@@ -26,11 +29,12 @@ function firstStep({ endpoints }: Stack): string[] {
   if (endpoints.whs === undefined) return lines;
   return [
     ...lines,
-    "First agent:",
+    "First agent, from another terminal in this folder:",
     "",
+    ...(endpoints.whs === CLI_DEFAULT_URL ? [] : [`  export WHS_API_URL=${endpoints.whs}`]),
     "  npx whs login",
-    "  npx whs init my-agent && cd my-agent",
-    "  npx whs deploy --wait",
+    "  npx whs init my-agent",
+    "  npx whs deploy my-agent --wait",
     '  npx whs invoke my-agent "Hello"',
     "",
   ];
