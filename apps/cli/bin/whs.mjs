@@ -50,7 +50,8 @@ function findPinnedNode(folder) {
 /** @param {string} node */
 function runWith(node) {
   const child = spawn(node, [main, ...process.argv.slice(2)], {
-    stdio: "inherit",
+    // The channel closes when this process dies in any way, which a running stack takes as the order to stop.
+    stdio: ["inherit", "inherit", "inherit", "ipc"],
     // oxlint-disable-next-line node/no-process-env -- what a child process inherits
     env: { NODE_COMPILE_CACHE: compileCache(node), ...process.env },
   });

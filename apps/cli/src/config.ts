@@ -1,6 +1,10 @@
 import { homedir } from "node:os";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 import { UsageError } from "./errors.ts";
+
+/** Folder that holds `node_modules`, the examples and this program. */
+export const installationRoot = fileURLToPath(new URL("../../../", import.meta.url));
 
 /** What the environment says. The only reader of `process.env` in this program. */
 export interface Environment {
@@ -10,8 +14,8 @@ export interface Environment {
   apiToken: string | undefined;
   /** `XDG_CONFIG_HOME/whs`, or `~/.config/whs`. */
   configDir: string;
-  /** `WHS_DATA_DIR`: where a stack on this machine keeps its data; undefined where nobody said. */
-  dataDir: string | undefined;
+  /** Where a stack on this machine keeps its data: `WHS_DATA_DIR`, or `.whs` in the installation's folder. */
+  dataDir: string;
   /** `NO_COLOR` (no-color.org) or a terminal that has none. */
   noColor: boolean;
 }
@@ -25,7 +29,7 @@ export function readEnvironment(variables: NodeJS.ProcessEnv = process.env): Env
     apiUrl,
     apiToken: read("WHS_API_TOKEN")?.trim(),
     configDir: path.join(read("XDG_CONFIG_HOME") ?? path.join(homedir(), ".config"), "whs"),
-    dataDir: read("WHS_DATA_DIR"),
+    dataDir: path.resolve(installationRoot, read("WHS_DATA_DIR") ?? ".whs"),
     noColor: read("NO_COLOR") !== undefined || variables.TERM === "dumb",
   };
 }

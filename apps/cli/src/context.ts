@@ -23,6 +23,7 @@ export class Context {
   readonly profileName: string;
   readonly stdin: NodeJS.ReadStream;
   readonly #apiUrl: string | undefined;
+  #api: Api | undefined;
 
   constructor(parts: { environment: Environment; output: Output; shared: SharedOptions; stdin: NodeJS.ReadStream }) {
     this.environment = parts.environment;
@@ -40,10 +41,12 @@ export class Context {
 
   /** @throws NotSignedInError where there is no credential for this address. */
   get api(): Api {
-    const { apiUrl } = this;
-    const token = this.environment.apiToken ?? this.#profileToken(apiUrl);
-    warnAboutPlainHttp(apiUrl, this.output);
-    return new Api(apiUrl, token);
+    if (this.#api === undefined) {
+      const { apiUrl } = this;
+      this.#api = new Api(apiUrl, this.environment.apiToken ?? this.#profileToken(apiUrl));
+      warnAboutPlainHttp(apiUrl, this.output);
+    }
+    return this.#api;
   }
 
   #profileToken(apiUrl: string): string {

@@ -47,8 +47,9 @@ export function explainError(error: unknown): Explanation {
 export function formatExplanation({ message, code, facts, next }: Explanation, style: Style): string {
   const widest = Math.max(0, ...facts.map(([name]) => name.length));
   const lines = facts.map(([name, value]) => `  ${widest === 0 ? "" : `${style.dim(name.padEnd(widest))}  `}${value}`);
-  const head = `${style.red("Error:")} ${printable(message)}${code === "FAILED" || code === "USAGE" ? "" : style.dim(` (${code})`)}`;
-  return [head, ...lines, ...next.map((command) => `${style.dim("Next:")} ${style.cyan(command)}`)].join("\n");
+  const [first = "", ...others] = printable(message).split("\n");
+  const head = `${style.red("Error:")} ${first}${code === "FAILED" || code === "USAGE" ? "" : style.dim(` (${code})`)}`;
+  return [head, ...others, ...lines, ...next.map((command) => `${style.dim("Next:")} ${style.cyan(command)}`)].join("\n");
 }
 
 function explainApiError(error: ApiError): Explanation {
@@ -105,10 +106,10 @@ function limitFacts(details: Record<string, unknown>): [string, string][] {
   return facts;
 }
 
-function nextSteps({ code, traceId, retryable }: ApiError): string[] {
+function nextSteps({ code, details, traceId, retryable }: ApiError): string[] {
   if (code === "UNREACHABLE") return ["whs doctor", "whs up"];
   if (code === "UNAUTHENTICATED") return ["whs login"];
-  if (code === "LIMIT_EXCEEDED") return ["whs usage"];
+  if (code === "LIMIT_EXCEEDED") return [details.limitType === "maxAgents" ? "whs agents list" : "whs usage"];
   if (code === "RUNTIME_ERROR" && traceId !== null) return [`whs trace ${traceId}`];
   return retryable ? ["try again: this passes"] : [];
 }

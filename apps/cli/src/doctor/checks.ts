@@ -2,8 +2,8 @@ import { ApiError, getMe } from "@whs/api";
 import { execFile } from "node:child_process";
 import { accessSync, constants, existsSync, statSync } from "node:fs";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { installationRoot } from "../config.ts";
 import { type Context, isLoopback } from "../context.ts";
 import { NotSignedInError, UserError } from "../errors.ts";
 import { findIdentityUrl } from "../identity/find-identity.ts";
@@ -19,7 +19,6 @@ export interface Check {
 const run = promisify(execFile);
 const TIMEOUT_MS = 5_000;
 const PINNED_MAJOR = 24;
-const ROOT = fileURLToPath(new URL("../../../../", import.meta.url));
 
 /** In the order in which one needs them; none depends on the outcome of another. */
 export async function runChecks(context: Context): Promise<Check[]> {
@@ -115,14 +114,14 @@ async function checkSandbox(): Promise<Check> {
 
 async function checkWorkerd(): Promise<Check> {
   const name = "workerd";
-  const version = await output(path.join(ROOT, "node_modules", ".bin", "workerd"), "--version");
+  const version = await output(path.join(installationRoot, "node_modules", ".bin", "workerd"), "--version");
   if (version === undefined) return { name, state: "failed", finding: "it is missing, or does not run on this system", fix: "npm install" };
   return { name, state: "ok", finding: version };
 }
 
 async function checkDataDir({ environment }: Context): Promise<Check> {
   const name = "Data folder";
-  const folder = path.resolve(ROOT, environment.dataDir ?? ".whs");
+  const folder = environment.dataDir;
   const existing = existsSync(folder) ? folder : path.dirname(folder);
   try {
     accessSync(existing, constants.W_OK);

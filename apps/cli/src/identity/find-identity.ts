@@ -11,7 +11,7 @@ const endpointsSchema = z.object({ identity: z.string(), whs: z.string() });
 
 /** Where to sign in for the API: what the API says, or what a stack on this machine has written down. @throws UserError */
 export async function findIdentityUrl({ apiUrl, environment }: Pick<Context, "apiUrl" | "environment">): Promise<string> {
-  const url = (await askApi(apiUrl)) ?? (isLoopback(apiUrl) ? readEndpoints(environment.dataDir ?? ".whs", apiUrl) : undefined);
+  const url = (await askApi(apiUrl)) ?? (isLoopback(apiUrl) ? readEndpoints(environment.dataDir, apiUrl) : undefined);
   if (url !== undefined) return checkUrl(url, "The identity service's address");
   throw new UserError(`${apiUrl} does not say where to sign in.`, { next: ["whs login --identity-url <url>"] });
 }
@@ -30,7 +30,7 @@ async function askApi(apiUrl: string): Promise<string | undefined> {
 
 /** Only the stack that serves this very API knows its identity service. */
 function readEndpoints(dataDir: string, apiUrl: string): string | undefined {
-  const file = path.resolve(dataDir, "endpoints.json");
+  const file = path.join(dataDir, "endpoints.json");
   if (!existsSync(file)) return undefined;
   const endpoints = endpointsSchema.safeParse(JSON.parse(readFileSync(file, "utf8")));
   return endpoints.success && new URL(endpoints.data.whs).origin === new URL(apiUrl).origin ? endpoints.data.identity : undefined;

@@ -1,12 +1,12 @@
 import { agentManifestJsonSchema } from "@whs/artifact";
 import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
+import { installationRoot } from "../config.ts";
 import { UsageError, UserError } from "../errors.ts";
 import { readAgentPackage } from "./own-agent-package.ts";
 import type { TemplateName } from "./templates.ts";
 
-const EXAMPLES = fileURLToPath(new URL("../../../../examples/", import.meta.url));
+const EXAMPLES = path.join(installationRoot, "examples");
 const SCHEMA_FILE = "types/agent.config.schema.json";
 
 interface ProjectFile {

@@ -22,9 +22,17 @@ export function duration(ms: number): string {
   return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`;
 }
 
-/** Dollars of an estimate; four digits, because one invocation costs a fraction of a cent. */
-export function estimatedCost(usd: number): string {
-  return `$${usd.toFixed(usd !== 0 && usd < 1 ? 6 : 2)} (estimated)`;
+/** Below this a cost is told as a bound. */
+const SMALLEST_USD = 0.000_001;
+
+/** Six digits, because one invocation costs a fraction of a cent. */
+export function usd(value: number): string {
+  if (value > 0 && value < SMALLEST_USD) return `<$${SMALLEST_USD.toFixed(6)}`;
+  return `$${value.toFixed(value > 0 && value < 1 ? 6 : 2)}`;
+}
+
+export function estimatedCost(value: number): string {
+  return `${usd(value)} (estimated)`;
 }
 
 /** A point in time in this machine's zone: `2026-11-21 13:45:02`. */

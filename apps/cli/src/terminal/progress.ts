@@ -19,7 +19,8 @@ export interface Step {
  * and silently with `--json`.
  */
 export async function runSteps(output: Output, steps: readonly Step[]): Promise<void> {
-  if (output.json || !output.stderr.isTTY) await runPlainly(output, steps);
+  // Some terminals do not know their width; nothing can be redrawn there.
+  if (output.json || !output.stderr.isTTY || output.stderr.columns === 0) await runPlainly(output, steps);
   else await runWithSpinners(output.stderr, steps);
 }
 

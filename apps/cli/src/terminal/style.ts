@@ -7,7 +7,7 @@ export function createStyle(enabled: boolean) {
   const paint =
     (format: Parameters<typeof styleText>[0]) =>
     (text: string): string =>
-      enabled ? styleText(format, text, { validateStream: false }) : text;
+      enabled && text !== "" ? styleText(format, text, { validateStream: false }) : text;
   return { bold: paint("bold"), dim: paint("dim"), red: paint("red"), green: paint("green"), yellow: paint("yellow"), cyan: paint("cyan") };
 }
 

@@ -1,7 +1,7 @@
 import { getMetrics } from "@whs/api";
 import { findAgent } from "../../agents/find-agent.ts";
 import { agentArgument, command } from "../../command.ts";
-import { count, duration, estimatedCost, time } from "../../terminal/format.ts";
+import { count, duration, time, usd } from "../../terminal/format.ts";
 import { table } from "../../terminal/table.ts";
 
 export const metrics = command({
@@ -42,7 +42,7 @@ export const metrics = command({
             { heading: "ERRORS", cell: ({ errors }) => (errors > 0 ? output.style.red(count(errors)) : "0"), align: "right" },
             { heading: "TOKENS", cell: ({ tokens }) => count(tokens), align: "right" },
             { heading: "COMPUTE", cell: ({ computeMs }) => duration(computeMs), align: "right" },
-            { heading: "COST", cell: ({ costUsdEstimated }) => estimatedCost(costUsdEstimated), align: "right" },
+            { heading: "COST (estimated)", cell: ({ costUsdEstimated }) => usd(costUsdEstimated), align: "right" },
           ],
           output.style,
         ),
