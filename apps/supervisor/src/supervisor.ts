@@ -102,7 +102,16 @@ export async function openSupervisor(config: SupervisorConfig, logger: Logger): 
   const health = () => ({ healthy: true, detail: `${cells.count} of ${cells.limit} cells run` });
   telemetry.start();
   logs.start();
-  const api = await listenApi(config.socketPath, { registry, loads, cells, shim: assembly.shim, roots: config, describe, health, logger });
+  const api = await listenApi(config.socketPath, {
+    registry,
+    loads,
+    cells,
+    surround: assembly.surround,
+    roots: config,
+    describe,
+    health,
+    logger,
+  });
   const close = async () => {
     await closeServer(api);
     await cells.close(DRAIN_MS);

@@ -1,15 +1,15 @@
 import { ProviderError } from "@whs/runtimes";
-import { AGENT_MODULE, SHIM_MODULE } from "@whs/runtimes/cell";
+import { AGENT_MODULE, type CellAssembly, PORT_MODULE, SHIM_MODULE } from "@whs/runtimes/cell";
 import type { DeployBody } from "@whs/runtimes/supervisor-protocol";
 import type { StoredModules } from "./registry.ts";
 
-const RESERVED = new Set([AGENT_MODULE, SHIM_MODULE]);
+const RESERVED = new Set([AGENT_MODULE, PORT_MODULE, SHIM_MODULE]);
 
 /**
  * A bundle's modules as the worker loader takes them, with our shim around the entrypoint.
  * @throws ProviderError `invalid` naming the module.
  */
-export function storedModules(body: DeployBody, shim: string): StoredModules {
+export function storedModules(body: DeployBody, surround: CellAssembly["surround"]): StoredModules {
   const modules: StoredModules = {};
   for (const [name, module] of Object.entries(body.modules)) {
     if (RESERVED.has(name)) throw invalid(`The bundle must not contain a module named ${name}: that name is the platform's.`);
@@ -17,9 +17,7 @@ export function storedModules(body: DeployBody, shim: string): StoredModules {
   }
   const main = modules[body.mainModule];
   if (main === undefined || !("js" in main)) throw invalid(`The entrypoint ${body.mainModule} is not an ES module of the bundle.`);
-  modules[SHIM_MODULE] = { js: shim };
-  modules[AGENT_MODULE] = { js: `import * as agent from ${JSON.stringify(`./${body.mainModule}`)};\nexport { agent };\n` };
-  return modules;
+  return { ...modules, ...surround(body.mainModule) };
 }
 
 function storedModule(name: string, module: DeployBody["modules"][string]): StoredModules[string] {

@@ -1,6 +1,6 @@
 import type { Logger } from "@whs/platform/log";
 import { ProviderError } from "@whs/runtimes";
-import { COMPATIBILITY_DATE } from "@whs/runtimes/cell";
+import { type CellAssembly, COMPATIBILITY_DATE } from "@whs/runtimes/cell";
 import type { DeployBody } from "@whs/runtimes/supervisor-protocol";
 import type { Cell } from "../cells/cell.ts";
 import type { Cells } from "../cells/cells.ts";
@@ -13,7 +13,7 @@ export interface DeployDependencies {
   registry: DeploymentRegistry;
   loads: Loads;
   cells: Cells;
-  shim: string;
+  surround: CellAssembly["surround"];
   logger: Logger;
 }
 
@@ -29,7 +29,7 @@ const ENDING_MS = 2_000;
  * @throws ProviderError `invalid` with what the author has to change.
  */
 export async function deploy(dependencies: DeployDependencies, deploymentId: string, body: DeployBody): Promise<void> {
-  const { registry, shim } = dependencies;
+  const { registry, surround } = dependencies;
   const record = recordOf(deploymentId, body);
   const known = registry.get(deploymentId);
   if (known !== undefined) {
@@ -40,7 +40,7 @@ export async function deploy(dependencies: DeployDependencies, deploymentId: str
       secrets: known.secrets.revision > record.secrets.revision ? known.secrets : record.secrets,
     });
   }
-  await registry.add(record, storedModules(body, shim));
+  await registry.add(record, storedModules(body, surround));
   try {
     await loadOnce(dependencies, record);
   } catch (error) {

@@ -42,17 +42,27 @@ export interface CellFailure {
   reached: boolean;
 }
 
+/** What the dispatcher asks the shim. */
+export const INVOKE_URL = "http://agent/invoke";
+export const STREAM_URL = "http://agent/stream";
+export const INSPECT_URL = "http://agent/inspect";
+
 /** Header in which the shim puts ShimFigures and the dispatcher CellUsage; failures have a status of 500 and up. */
 export const FIGURES_HEADER = "x-whs-figures";
 /** Bears the trace id into the agent's isolate; the platform's log tail reads it there. */
 export const TRACE_HEADER = "x-whs-trace";
 export const SESSION_HEADER = "x-whs-session";
+/** Lets one invocation write to its session, as long as it runs. */
+export const WRITE_TOKEN_HEADER = "x-whs-write-token";
 /** Which loaded version a session's object must run. */
 export const LOAD_HEADER = "x-whs-load";
 
 /** Modules that we add beside the tenant's; a bundle with such a name is refused. */
 export const SHIM_MODULE = "whs-shim.js";
 export const AGENT_MODULE = "whs-agent";
+export const PORT_MODULE = "whs-port";
+/** Binding by which the shim reaches the dispatcher; `PORT_MODULE` takes it away before the agent's code runs. */
+export const PORT_BINDING = "WHS_PORT";
 /** Class in the shim that runs a session's invocations inside its facet. */
 export const SESSION_CLASS = "AgentSession";
 

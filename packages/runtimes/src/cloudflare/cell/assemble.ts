@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { AGENT_MODULE, PORT_BINDING, PORT_MODULE, SHIM_MODULE } from "./answers.ts";
 import type { CellLimits } from "./env.ts";
 
 /** Date of the pinned workerd; agents that name none get this one too. */
@@ -13,8 +14,8 @@ export const COMPATIBILITY_DATE = "2026-11-01";
 export interface CellAssembly {
   /** Compiled configuration for workerd's standard input. */
   config: Buffer;
-  /** Text of the module that stands around every agent. */
-  shim: string;
+  /** The modules that stand around an agent, by name. */
+  surround(mainModule: string): Readonly<Record<string, { js: string }>>;
 }
 
 export async function assembleCell(options: { workerd: string; limits: CellLimits; maxHeapMb: number }): Promise<CellAssembly> {
@@ -31,10 +32,21 @@ export async function assembleCell(options: { workerd: string; limits: CellLimit
       join(folder, "cell.capnp"),
       template.replace("${maxHeapMb}", String(options.maxHeapMb)).replace("${compatibilityDate}", COMPATIBILITY_DATE),
     );
-    return { config: await compile(options.workerd, folder), shim };
+    return { config: await compile(options.workerd, folder), surround: (mainModule) => surroundings(shim, mainModule) };
   } finally {
     await rm(folder, { recursive: true });
   }
+}
+
+/** The port's module is evaluated before the agent's, so that agent code finds no binding but its own secrets. */
+function surroundings(shim: string, mainModule: string): Readonly<Record<string, { js: string }>> {
+  return {
+    [SHIM_MODULE]: { js: shim },
+    [AGENT_MODULE]: { js: `import "${PORT_MODULE}";\nimport * as agent from ${JSON.stringify(`./${mainModule}`)};\nexport { agent };\n` },
+    [PORT_MODULE]: {
+      js: `import { env } from "cloudflare:workers";\nexport const port = env.${PORT_BINDING};\ndelete env.${PORT_BINDING};\n`,
+    },
+  };
 }
 
 /** One self-contained module; what workerd itself provides stays an import. */
@@ -46,7 +58,7 @@ async function bundled(entry: string): Promise<string> {
     format: "esm",
     target: "esnext",
     platform: "neutral",
-    external: ["cloudflare:workers", "whs-agent"],
+    external: ["cloudflare:workers", AGENT_MODULE, PORT_MODULE],
   });
   const [output] = result.outputFiles;
   if (output === undefined) throw new Error(`Cannot bundle ${entry}: no output.`);

@@ -3,7 +3,7 @@
  * it loads, and everything that comes out of them is checked here.
  */
 import { type CellContext, WorkerEntrypoint } from "cloudflare:workers";
-import type { CellFailure } from "./answers.ts";
+import { INSPECT_URL, type CellFailure } from "./answers.ts";
 import type { Heartbeat } from "./control.ts";
 import type { CellEnv } from "./env.ts";
 import { invocationsInFlight, invoke, parseInvocation, records } from "./invocations.ts";
@@ -44,10 +44,10 @@ export class LogTail extends WorkerEntrypoint<CellEnv, DeploymentProps> {
   }
 }
 
-/** Given to one invocation of a session that holds nothing yet: its first write makes the session's object. */
-export class SessionWrites extends WorkerEntrypoint<CellEnv, { objectId: string; agentId: string; loadId: string }> {
-  apply(writes: readonly Write[]): Promise<void> {
-    return applyFirstWrites(this.env, this.ctx.props, writes);
+/** How the shim writes to a session that has no object yet; the token says which, and is good as long as the invocation runs. */
+export class SessionWrites extends WorkerEntrypoint<CellEnv, DeploymentProps> {
+  apply(token: string, writes: readonly Write[]): Promise<void> {
+    return applyFirstWrites(this.env, this.ctx.props.deploymentId, token, writes);
   }
 }
 
@@ -91,7 +91,7 @@ function heartbeat(env: CellEnv, context: CellContext): Response {
 /** Loads a version once, so that a module that cannot start is found at deploy and not by its first caller. */
 async function inspect(env: CellEnv, context: CellContext, loadId: string): Promise<Response> {
   try {
-    const response = await loadWorker(env, context, loadId).getEntrypoint().fetch("http://agent/inspect");
+    const response = await loadWorker(env, context, loadId).getEntrypoint().fetch(INSPECT_URL);
     return new Response(withoutSecrets(loadId, await response.text()), { status: response.ok ? 200 : 422 });
   } catch (error) {
     const failure: CellFailure = {

@@ -48,6 +48,10 @@ export async function removeSession(objectId: string, remove: () => Promise<void
   }
 }
 
+export function isKnownStored(objectId: string): boolean {
+  return stored.has(objectId);
+}
+
 export function markStored(objectId: string): void {
   if (stored.size >= MAX_KNOWN) stored.clear();
   stored.add(objectId);

@@ -1,12 +1,12 @@
 import type { CellContext, Fetcher } from "cloudflare:workers";
-import { LOAD_HEADER, SESSION_HEADER, TRACE_HEADER } from "./answers.ts";
+import { INVOKE_URL, LOAD_HEADER, SESSION_HEADER, STREAM_URL, TRACE_HEADER, WRITE_TOKEN_HEADER } from "./answers.ts";
 import type { InvocationRecord, LoadTicket } from "./control.ts";
 import type { CellEnv } from "./env.ts";
 import { enterSession, type Visit } from "./fresh-sessions.ts";
 import { loadWorker, ticketFor } from "./loads.ts";
 import { Outbox } from "./outbox.ts";
 import { failureResponse, Meter, relayStream, relayUnary } from "./relay.ts";
-import { removeEmptySession, sessionObjectId } from "./sessions.ts";
+import { allowWrites, endWrites, removeEmptySession, sessionObjectId } from "./sessions.ts";
 
 export const records = new Outbox<InvocationRecord>("/telemetry");
 
@@ -89,9 +89,10 @@ async function callInSession(
 ): Promise<Response> {
   const objectId = sessionObjectId(env, ticket.agentId, sessionId);
   const visit = await enterSession(env, objectId);
-  const place: SessionPlace = { objectId, sessionId, visit };
+  const place: SessionPlace = { objectId, sessionId, visit, token: null };
   meter.onEnd((stored) => {
     visit.leave();
+    if (place.token !== null) endWrites(place.token);
     if (!visit.fresh && !stored) context.waitUntil(removeEmptySession(env, ticket.agentId, objectId));
   });
   return callAgent(env, context, request, target, meter, body, ticket, place);
@@ -101,6 +102,8 @@ interface SessionPlace {
   objectId: string;
   sessionId: string;
   visit: Visit;
+  /** While it runs in the bare isolate. */
+  token: string | null;
 }
 
 async function callAgent(
@@ -115,7 +118,7 @@ async function callAgent(
 ): Promise<Response> {
   meter.runs(ticket.loadId);
   const init = { method: "POST", headers: agentHeaders(request, target, ticket, place), body, signal: request.signal };
-  const url = `http://agent/${target.verb}`;
+  const url = target.verb === "stream" ? STREAM_URL : INVOKE_URL;
   let response: Response;
   try {
     meter.start(place !== null && !place.visit.fresh ? 1 : 0);
@@ -136,11 +139,7 @@ async function callAgent(
 /** Where the invocation runs: the session's object when it holds something, else the bare isolate. */
 function entrypoint(env: CellEnv, context: CellContext, ticket: LoadTicket, place: SessionPlace | null): Fetcher {
   if (place !== null && !place.visit.fresh) return env.SESSION.get(env.SESSION.idFromString(place.objectId));
-  const worker = loadWorker(env, context, ticket.loadId);
-  if (place === null) return worker.getEntrypoint();
-  const { SessionWrites } = context.exports;
-  const props = { objectId: place.objectId, agentId: ticket.agentId, loadId: ticket.loadId };
-  return worker.getEntrypoint(undefined, { props: { session: SessionWrites?.({ props }) } });
+  return loadWorker(env, context, ticket.loadId).getEntrypoint();
 }
 
 function agentHeaders(request: Request, target: InvocationTarget, ticket: LoadTicket, place: SessionPlace | null): Record<string, string> {
@@ -149,7 +148,13 @@ function agentHeaders(request: Request, target: InvocationTarget, ticket: LoadTi
   if (traceparent !== null) headers.traceparent = traceparent;
   if (place === null) return headers;
   headers[SESSION_HEADER] = encodeURIComponent(place.sessionId);
-  headers[LOAD_HEADER] = ticket.loadId;
+  if (!place.visit.fresh) {
+    headers[LOAD_HEADER] = ticket.loadId;
+    return headers;
+  }
+  const { deploymentId } = target;
+  place.token = allowWrites({ deploymentId, objectId: place.objectId, agentId: ticket.agentId, loadId: ticket.loadId });
+  headers[WRITE_TOKEN_HEADER] = place.token;
   return headers;
 }
 

@@ -1,4 +1,5 @@
 import type { CellContext, LoadedWorker, LoaderModule } from "cloudflare:workers";
+import { PORT_BINDING } from "./answers.ts";
 import type { LoadCode, LoadTicket } from "./control.ts";
 import type { CellEnv } from "./env.ts";
 
@@ -52,15 +53,16 @@ export function loadWorker(env: CellEnv, context: Pick<CellContext, "exports">, 
         .filter((value) => value.length >= SHORTEST_SECRET)
         .toSorted((a, b) => b.length - a.length),
     );
-    const { Egress, LogTail } = context.exports;
-    if (Egress === undefined || LogTail === undefined) throw new Error("The dispatcher lacks an entrypoint.");
+    const { Egress, LogTail, SessionWrites } = context.exports;
+    if (Egress === undefined || LogTail === undefined || SessionWrites === undefined)
+      throw new Error("The dispatcher lacks an entrypoint.");
     const props = { deploymentId: loadId.slice(0, loadId.indexOf(":")) };
     return {
       compatibilityDate: code.compatibilityDate,
       compatibilityFlags: code.compatibilityFlags,
       mainModule: code.mainModule,
       modules: Object.fromEntries(Object.entries(code.modules).map(([name, module]) => [name, loaderModule(module)])),
-      env: code.secrets,
+      env: { ...code.secrets, [PORT_BINDING]: SessionWrites({ props }) },
       globalOutbound: Egress({ props }),
       tails: [LogTail({ props })],
     };

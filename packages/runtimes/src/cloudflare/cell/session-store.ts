@@ -5,9 +5,7 @@ import type { DurableObjectOperations, DurableObjectStorage } from "cloudflare:w
 export type Write = readonly ["put", key: string, value: unknown] | readonly ["delete", key: string];
 
 /** Applies writes to the session's object, making it if need be; resolves once they are on disk. */
-export interface WritePort {
-  apply(writes: readonly Write[]): Promise<void>;
-}
+export type ApplyWrites = (writes: readonly Write[]) => Promise<void>;
 
 export function facetStore(storage: DurableObjectStorage): SessionStorage {
   return { ...facetOperations(storage), transaction: (run) => storage.transaction((transaction) => run(facetOperations(transaction))) };
@@ -34,12 +32,12 @@ export async function applyWrites(store: StorageOperations, writes: readonly Wri
  * to be read: what is in it is what this invocation wrote. Only writes go out, so that one that writes nothing leaves nothing.
  */
 export class FreshStore implements SessionStorage {
-  private readonly port: WritePort;
+  private readonly apply: ApplyWrites;
   private readonly values = new Map<string, unknown>();
   private readonly running: Promise<void>[] = [];
 
-  constructor(port: WritePort) {
-    this.port = port;
+  constructor(apply: ApplyWrites) {
+    this.apply = apply;
   }
 
   get size(): number {
@@ -82,7 +80,7 @@ export class FreshStore implements SessionStorage {
       if (write[0] === "put") this.values.set(write[1], write[2]);
       else this.values.delete(write[1]);
     }
-    const applied = this.port.apply(writes);
+    const applied = this.apply(writes);
     this.running.push(applied);
     return applied;
   }

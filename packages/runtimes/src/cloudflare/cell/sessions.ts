@@ -1,5 +1,5 @@
 import type { CellEnv } from "./env.ts";
-import { existsOnDisk, markStored, removeSession } from "./fresh-sessions.ts";
+import { existsOnDisk, isKnownStored, markStored, removeSession } from "./fresh-sessions.ts";
 import { CLOSED } from "./session-object.ts";
 import type { Write } from "./session-store.ts";
 
@@ -8,13 +8,32 @@ export function sessionObjectId(env: CellEnv, agentId: string, sessionId: string
   return env.SESSION.idFromName(`${agentId}/${sessionId}`).toString();
 }
 
+interface FreshInvocation {
+  deploymentId: string;
+  objectId: string;
+  agentId: string;
+  loadId: string;
+}
+/** Running invocations that found their session empty, by the token that lets them write. */
+const writers = new Map<string, FreshInvocation>();
+
+export function allowWrites(invocation: FreshInvocation): string {
+  const token = crypto.randomUUID();
+  writers.set(token, invocation);
+  return token;
+}
+
+export function endWrites(token: string): void {
+  writers.delete(token);
+}
+
 /** The supervisor notes the object before it exists, so that deleting an agent finds every one of its sessions. */
-export async function applyFirstWrites(
-  env: CellEnv,
-  { objectId, agentId, loadId }: { objectId: string; agentId: string; loadId: string },
-  writes: readonly Write[],
-): Promise<void> {
-  await tellSupervisor(env, "PUT", agentId, objectId);
+export async function applyFirstWrites(env: CellEnv, deploymentId: string, token: string, writes: readonly Write[]): Promise<void> {
+  const writer = writers.get(token);
+  if (writer === undefined || writer.deploymentId !== deploymentId)
+    throw new Error("The invocation has ended: its session takes no more writes.");
+  const { objectId, agentId, loadId } = writer;
+  if (!isKnownStored(objectId)) await tellSupervisor(env, "PUT", agentId, objectId);
   markStored(objectId);
   await env.SESSION.get(env.SESSION.idFromString(objectId)).apply(loadId, writes);
 }

@@ -7,17 +7,21 @@ import { createSession, describeFailure, findAgent, runInvocation, statelessSess
 import type { AnswerResult } from "@whs/agent/runtime";
 import type { InvokeOptions, Message, Session, SessionStorage } from "@whs/agent";
 import { agent as agentModule } from "whs-agent";
+import { port } from "whs-port";
 import {
   encodeFigures,
   FIGURES_HEADER,
+  INSPECT_URL,
   MAX_OUTPUT_BYTES,
   SESSION_HEADER,
+  STREAM_URL,
+  WRITE_TOKEN_HEADER,
   TRACE_HEADER,
   type CellFailure,
   type Frame,
   type ShimFigures,
 } from "./answers.ts";
-import { FreshStore, applyWrites, facetStore, type Write, type WritePort } from "./session-store.ts";
+import { FreshStore, applyWrites, facetStore, type Write } from "./session-store.ts";
 
 interface Call {
   env: unknown;
@@ -33,23 +37,19 @@ interface RequestBody {
 const encoder = new TextEncoder();
 let loaded: LoadedAgent | null = null;
 
-/** Without a session, or with one that holds nothing yet: its first write goes through the port in `props`. */
+/** Without a session, or with one that holds nothing yet: its writes go through the port. */
 export default {
-  fetch(
-    request: Request,
-    env: unknown,
-    context: { props?: { session?: WritePort }; waitUntil(promise: Promise<unknown>): void },
-  ): Promise<Response> {
+  fetch(request: Request, env: unknown, context: { waitUntil(promise: Promise<unknown>): void }): Promise<Response> {
     const id = request.headers.get(SESSION_HEADER);
-    const port = context.props?.session;
     const waitUntil = (promise: Promise<unknown>) => context.waitUntil(promise);
-    if (id === null || port === undefined) return serve(request, { env, session: statelessSession(), isStored: () => false, waitUntil });
-    const store = new FreshStore(port);
+    if (id === null) return serve(request, { env, session: statelessSession(), isStored: () => false, waitUntil });
+    const token = request.headers.get(WRITE_TOKEN_HEADER) ?? "";
+    const store = new FreshStore((writes) => port.apply(token, writes));
     const isStored = async () => {
       await store.settle();
       return store.size > 0;
     };
-    return serve(request, { env, session: createSession(id, store), isStored, waitUntil });
+    return serve(request, { env, session: createSession(decodeURIComponent(id), store), isStored, waitUntil });
   },
 };
 
@@ -64,7 +64,7 @@ export class AgentSession extends DurableObject {
 
   fetch(request: Request): Promise<Response> {
     const isStored = async () => (await this.store.list({ limit: 1 })).size > 0;
-    const session = createSession(request.headers.get(SESSION_HEADER) ?? "", this.store);
+    const session = createSession(decodeURIComponent(request.headers.get(SESSION_HEADER) ?? ""), this.store);
     return serve(request, { env: this.env, session, isStored, waitUntil: (promise) => this.ctx.waitUntil(promise) });
   }
 
@@ -75,12 +75,11 @@ export class AgentSession extends DurableObject {
 }
 
 async function serve(request: Request, call: Call): Promise<Response> {
-  const { pathname } = new URL(request.url);
   try {
-    if (pathname === "/inspect") return Response.json({ form: findAgent(agentModule).form });
+    if (request.url === INSPECT_URL) return Response.json({ form: findAgent(agentModule).form });
     loaded ??= findAgent(agentModule);
     const body = (await request.json()) as RequestBody;
-    return pathname === "/stream" ? streamed(request, body, call, loaded) : await unary(request, body, call, loaded);
+    return request.url === STREAM_URL ? streamed(request, body, call, loaded) : await unary(request, body, call, loaded);
   } catch (error) {
     return Response.json(failure(error), { status: 500 });
   }
@@ -98,7 +97,7 @@ async function unary(request: Request, body: RequestBody, call: Call, agent: Loa
   });
   const answer = result.messages === null ? { text } : { text, messages: result.messages };
   const figures = encodeFigures(await shimFigures(result, call));
-  return new Response(JSON.stringify(answer), { headers: { "content-type": "application/json", [FIGURES_HEADER]: figures } });
+  return new Response(JSON.stringify(answer), { headers: { [FIGURES_HEADER]: figures } });
 }
 
 function streamed(request: Request, body: RequestBody, call: Call, agent: LoadedAgent): Response {
@@ -121,7 +120,7 @@ function streamed(request: Request, body: RequestBody, call: Call, agent: Loaded
     await writer.close();
   };
   call.waitUntil(run());
-  return new Response(readable, { headers: { "content-type": "application/x-ndjson" } });
+  return new Response(readable);
 }
 
 function invocation(request: Request, body: RequestBody, call: Call, signal: AbortSignal, stream: boolean) {

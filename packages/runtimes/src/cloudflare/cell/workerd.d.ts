@@ -69,6 +69,11 @@ declare module "cloudflare:workers" {
   export type LoaderModule = { js: string } | { text: string } | { json: unknown } | { data: ArrayBuffer } | { wasm: ArrayBuffer };
 }
 
+/** Stands beside the tenant's modules: what the dispatcher gave to the shim. */
+declare module "whs-port" {
+  export const port: { apply(token: string, writes: readonly unknown[]): Promise<void> };
+}
+
 /** Generated beside the tenant's modules: the entrypoint's namespace under a fixed name. */
 declare module "whs-agent" {
   export const agent: Readonly<Record<string, unknown>>;
