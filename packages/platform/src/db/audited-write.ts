@@ -30,8 +30,8 @@ export interface AuditActor {
   traceId: string | null;
 }
 
-/** Characters of metadata an entry may hold. */
-const maxMetadataChars = 4096;
+/** Bytes of JSON that an entry's metadata may have. */
+const maxMetadataBytes = 4096;
 
 /** Runs a change and its audit row in one transaction; there is no other way to a writable transaction. */
 export type AuditedWrite<Schema> = <Result>(
@@ -65,7 +65,8 @@ export async function insertAudit<Schema>(
   event: AuditEvent,
 ): Promise<void> {
   const metadata = JSON.stringify(event.metadata ?? {});
-  if (metadata.length > maxMetadataChars) throw new Error(`Audit metadata of ${event.action} exceeds ${maxMetadataChars} characters`);
+  if (Buffer.byteLength(metadata) > maxMetadataBytes)
+    throw new Error(`Audit metadata of ${event.action} exceeds ${maxMetadataBytes} bytes`);
   const row: AuditTable = {
     id: newId("aud"),
     user_id: actor.userId,

@@ -34,7 +34,7 @@ interface Waiting<Item, Result> {
  * many callers. One commit runs at a time, so that a slow database makes groups larger instead of more numerous.
  */
 export function createGroupCommit<Item, Result>(options: GroupCommitOptions<Item, Result>): GroupCommit<Item, Result> {
-  let queue: Waiting<Item, Result>[] = [];
+  const queue: Waiting<Item, Result>[] = [];
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> | undefined;
 
@@ -42,20 +42,22 @@ export function createGroupCommit<Item, Result>(options: GroupCommitOptions<Item
     const group = queue.splice(0, options.maxItems);
     try {
       const results = await options.commit(group.map(({ item }) => item));
+      if (results.length !== group.length) throw new Error(`A group of ${group.length} was answered with ${results.length} results`);
       group.forEach(({ resolve }, index) => resolve(results[index] as Result));
     } catch (error) {
       for (const { reject } of group) reject(error);
     }
   };
+  const drain = async (): Promise<void> => {
+    while (queue.length > 0) await commitGroup();
+    // In the same step as the last look at the queue: an item that comes later finds nothing running and starts anew.
+    running = undefined;
+  };
   const run = (): Promise<void> => {
     clearTimeout(timer);
     timer = undefined;
-    running ??= (async () => {
-      while (queue.length > 0) await commitGroup();
-    })().finally(() => {
-      running = undefined;
-    });
-    return running;
+    if (running === undefined && queue.length > 0) running = drain();
+    return running ?? Promise.resolve();
   };
   return {
     add(item) {

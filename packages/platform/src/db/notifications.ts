@@ -7,6 +7,8 @@ export interface NotificationsOptions {
   log: Logger;
   /** After a lost connection is back: what came in between is unknown. */
   onReconnect: () => void;
+  /** Default 200. */
+  reconnectDelayMs?: number;
 }
 
 export interface Notifications {
@@ -17,14 +19,16 @@ export interface Notifications {
   close(): Promise<void>;
 }
 
-const reconnectDelayMs = 200;
+const defaultReconnectDelayMs = 200;
 
 /** LISTEN and NOTIFY on one connection of its own that is opened again when it breaks. */
 export async function openNotifications(options: NotificationsOptions): Promise<Notifications> {
+  const { reconnectDelayMs = defaultReconnectDelayMs } = options;
   const handlers = new Map<string, (payload: string) => void>();
   let client: pg.Client | undefined;
   let closing = false;
   let retry: NodeJS.Timeout | undefined;
+  let reconnecting: Promise<void> | undefined;
 
   const connect = async (): Promise<void> => {
     const next = new pg.Client({ connectionString: options.url, application_name: options.applicationName, keepAlive: true });
@@ -38,16 +42,28 @@ export async function openNotifications(options: NotificationsOptions): Promise<
     };
     next.on("error", lost);
     next.on("end", () => lost());
-    await next.connect();
-    for (const channel of handlers.keys()) await next.query(`listen ${next.escapeIdentifier(channel)}`);
+    try {
+      await next.connect();
+      for (const channel of handlers.keys()) await next.query(`listen ${next.escapeIdentifier(channel)}`);
+    } catch (error) {
+      await next.end();
+      throw error;
+    }
     client = next;
+  };
+  const reconnect = async (): Promise<void> => {
+    try {
+      await connect();
+    } catch (error) {
+      options.log.warn({ err: error }, "Cannot reconnect for notifications yet");
+      if (!closing) scheduleReconnect();
+      return;
+    }
+    if (!closing) options.onReconnect();
   };
   const scheduleReconnect = (): void => {
     retry = setTimeout(() => {
-      connect().then(options.onReconnect, (error: unknown) => {
-        options.log.warn({ err: error }, "Cannot reconnect for notifications yet");
-        if (!closing) scheduleReconnect();
-      });
+      reconnecting = reconnect();
     }, reconnectDelayMs);
   };
 
@@ -67,6 +83,7 @@ export async function openNotifications(options: NotificationsOptions): Promise<
     async close() {
       closing = true;
       clearTimeout(retry);
+      await reconnecting;
       await client?.end();
     },
   };
