@@ -6,11 +6,21 @@ import type { Schema } from "./database.ts";
 
 export type Topic = "route" | "user";
 
+export interface AnnouncementListener {
+  forget(topic: Topic, id: string): void;
+  /** Something may have been missed. */
+  forgetAll(): void;
+}
+
 /**
  * Tells every process what to forget. `announce` resolves once all live processes have forgotten, or after the time
  * for which any of them may believe what it had: then nobody serves by the old state any more.
  */
 export interface Announcements {
+  /** Tells the listener what to forget: what this process announces and what others do. */
+  subscribe(listener: AnnouncementListener): void;
+  /** False while nothing can be heard; what is remembered must not be used then. */
+  readonly connected: boolean;
   announce(topic: Topic, id: string): Promise<void>;
   close(): Promise<void>;
 }
@@ -26,26 +36,26 @@ interface Waiting {
   done: () => void;
 }
 
-export async function openAnnouncements(options: {
-  url: string;
-  db: Kysely<Schema>;
-  log: Logger;
-  forget: (topic: Topic, id: string) => void;
-  forgetAll: () => void;
-}): Promise<Announcements> {
+export async function openAnnouncements(options: { url: string; db: Kysely<Schema>; log: Logger }): Promise<Announcements> {
   const self = randomUUID();
   const waiting = new Map<string, Waiting>();
+  const listeners: AnnouncementListener[] = [];
+  const forget = (topic: Topic, id: string): void => {
+    for (const listener of listeners) listener.forget(topic, id);
+  };
   const notifications: Notifications = await openNotifications({
     url: options.url,
     applicationName,
     log: options.log,
-    onReconnect: options.forgetAll,
+    onReconnect: () => {
+      for (const listener of listeners) listener.forgetAll();
+    },
   });
 
   await notifications.listen(channel, (payload) => {
     const [from, nonce, topic, id] = payload.split(" ");
     if (from === self || nonce === undefined || topic === undefined || id === undefined) return;
-    options.forget(topic as Topic, id);
+    forget(topic as Topic, id);
     notifications
       .notify(acknowledgements, nonce)
       .catch((error: unknown) => options.log.warn({ err: error }, "Cannot acknowledge an announcement"));
@@ -58,8 +68,12 @@ export async function openAnnouncements(options: {
   });
 
   return {
+    subscribe: (listener) => void listeners.push(listener),
+    get connected() {
+      return notifications.connected;
+    },
     async announce(topic, id) {
-      options.forget(topic, id);
+      forget(topic, id);
       const others = (await countListeners(options.db)) - 1;
       if (others <= 0) return;
       const nonce = randomUUID();

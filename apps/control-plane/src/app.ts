@@ -12,7 +12,7 @@ import { createWorkerdProvider } from "@whs/runtimes";
 import type { FastifyInstance } from "fastify";
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
-import { type Announcements, openAnnouncements } from "./announcements.ts";
+import { openAnnouncements } from "./announcements.ts";
 import type { Config } from "./config.ts";
 import { type Caller, type Context, type Dependencies, systemContext, type SystemContext, userContext, withCompletion } from "./context.ts";
 import type { Schema } from "./database.ts";
@@ -53,13 +53,11 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
   const provider = createWorkerdProvider({ supervisorSocket: path.join(config.runDir, "supervisor.sock") });
 
   const now = (): Date => new Date();
-  const gateway = createGateway({ db: database.kysely, log, keys, config });
+  const announcements = await openAnnouncements({ url: config.databaseUrl, db: database.kysely, log });
+  const gateway = createGateway({ db: database.kysely, log, keys, config, hearsChanges: () => announcements.connected });
   const verifyJwt = createJwtVerifier({ ...config.oidc, now });
   const authenticator = createAuthenticator({ db: database.kysely, verifyJwt, now, log });
-  const announcements: Announcements = await openAnnouncements({
-    url: config.databaseUrl,
-    db: database.kysely,
-    log,
+  announcements.subscribe({
     forget: (topic, id) => (topic === "route" ? gateway.routing.forget(id) : authenticator.forgetUser(id)),
     forgetAll: () => {
       gateway.routing.forgetAll();

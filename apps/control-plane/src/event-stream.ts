@@ -20,14 +20,16 @@ export function startEventStream(http: HandlerInput<Endpoint>["http"]): EventStr
   let id = 0;
   let corked = false;
   // Events of one turn of the loop leave in one packet.
+  const uncork = (): void => {
+    if (!corked) return;
+    corked = false;
+    response.uncork();
+  };
   const corkForThisTurn = (): void => {
     if (corked) return;
     corked = true;
     response.cork();
-    setImmediate(() => {
-      corked = false;
-      response.uncork();
-    });
+    setImmediate(uncork);
   };
   corkForThisTurn();
   response.flushHeaders();
@@ -47,6 +49,8 @@ export function startEventStream(http: HandlerInput<Endpoint>["http"]): EventStr
     },
     end() {
       clearInterval(heartbeat);
+      // Ending while corked would send the end of the chunks before the last of them.
+      uncork();
       response.end();
     },
   };

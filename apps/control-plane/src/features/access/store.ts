@@ -22,12 +22,10 @@ export async function upsertUser(
     .insertInto("whs.users")
     .values({ id: user.id, external_id: user.externalId, email: user.email, name: user.name })
     .onConflict((conflict) =>
-      conflict
-        .column("external_id")
-        .doUpdateSet({
-          email: (eb) => eb.fn.coalesce("excluded.email", "whs.users.email"),
-          name: (eb) => eb.fn.coalesce("excluded.name", "whs.users.name"),
-        }),
+      conflict.column("external_id").doUpdateSet({
+        email: (eb) => eb.fn.coalesce("excluded.email", "whs.users.email"),
+        name: (eb) => eb.fn.coalesce("excluded.name", "whs.users.name"),
+      }),
     )
     .returningAll()
     .executeTakeFirstOrThrow();

@@ -19,11 +19,17 @@ export interface Gateway {
 
 const lookEveryMs = 20;
 
-export function createGateway(options: { db: Kysely<Schema>; log: Logger; keys: Keys; config: Config }): Gateway {
+export function createGateway(options: {
+  db: Kysely<Schema>;
+  log: Logger;
+  keys: Keys;
+  config: Config;
+  hearsChanges: () => boolean;
+}): Gateway {
   const running = new Set<AbortController>();
   const invocationLog = createInvocationLog({ db: options.db, log: options.log, sessionIdleMs: options.config.sessionIdleMs });
   return {
-    routing: createRouting({ db: options.db }),
+    routing: createRouting({ db: options.db, hearsChanges: options.hearsChanges }),
     sessionIds: createSessionIds(options.keys.session),
     invocationLog,
     running,

@@ -28,8 +28,11 @@ interface Entry {
 
 const maxEntries = 50_000;
 
-/** Remembers routes for a short lease that begins before they are read, so that an announced change is never missed. */
-export function createRouting(options: { db: Kysely<Schema> }): Routing {
+/**
+ * Remembers routes for a short lease that begins before they are read, so that an announced change is never missed, and
+ * only while announcements can be heard.
+ */
+export function createRouting(options: { db: Kysely<Schema>; hearsChanges: () => boolean }): Routing {
   const entries = new Map<string, Entry>();
   const lookUp = (agentId: string): Promise<Route | undefined> => {
     const entry: Entry = { route: findRoute(options.db, agentId), until: performance.now() + routeLeaseMs };
@@ -47,7 +50,9 @@ export function createRouting(options: { db: Kysely<Schema> }): Routing {
   return {
     async find(userId, agentId) {
       const entry = entries.get(agentId);
-      const route = await (entry !== undefined && entry.until > performance.now() ? entry.route : lookUp(agentId));
+      const route = await (entry !== undefined && entry.until > performance.now() && options.hearsChanges()
+        ? entry.route
+        : lookUp(agentId));
       return route?.userId === userId ? route : undefined;
     },
     forget: (agentId) => void entries.delete(agentId),

@@ -1,3 +1,4 @@
+import { idTimeMs } from "@whs/platform/ids";
 import { type Kysely, sql } from "kysely";
 import type { Schema } from "../../database.ts";
 import type { InvocationRecord } from "./record.ts";
@@ -39,7 +40,7 @@ export async function insertInvocations(db: Kysely<Schema>, records: readonly In
     await sql`
       insert into whs.invocations (day, id, user_id, agent_id, deployment_id, runtime_provider, trace_id, started_at, duration_ms, status_code, error_code, error_message, session_hash)
       select * from unnest(
-        ${column((r) => r.startedAt.toISOString().slice(0, 10))}::date[], ${column((r) => r.id)}::text[], ${column((r) => r.userId)}::text[], ${column((r) => r.agentId)}::text[],
+        ${column((r) => dayOf(r.id))}::date[], ${column((r) => r.id)}::text[], ${column((r) => r.userId)}::text[], ${column((r) => r.agentId)}::text[],
         ${column((r) => r.deploymentId)}::text[], ${column((r) => r.runtimeProvider)}::text[], ${column((r) => r.traceId)}::text[], ${column((r) => r.startedAt)}::timestamptz[],
         ${column((r) => r.durationMs)}::float8[], ${column((r) => r.statusCode)}::int2[], ${column((r) => r.errorCode)}::text[], ${column((r) => r.errorMessage)}::text[],
         ${column((r) => r.sessionHash)}::bytea[])
@@ -56,6 +57,11 @@ export async function insertInvocations(db: Kysely<Schema>, records: readonly In
       transaction,
     );
   });
+}
+
+/** A record and its telemetry event bear the same id, and are filed under the id's own day. */
+function dayOf(id: string): string {
+  return new Date(idTimeMs(id)).toISOString().slice(0, 10);
 }
 
 /** One record a session, the latest, in a fixed order so that two writers cannot lock each other out. */
