@@ -94,6 +94,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
     kysely: database.kysely,
     table: "whs.idempotency_keys",
     key: keys.idempotency,
+    log,
     scopeOf: (context) => context.user.id,
     withCompletion,
   });

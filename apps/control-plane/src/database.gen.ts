@@ -76,6 +76,38 @@ export interface WhsAuditLog {
   user_id: string | null;
 }
 
+export interface WhsBillingEvents {
+  event_id: string;
+  event_name: string;
+  outcome: string;
+  provider: string;
+  received_at: Generated<Date>;
+  user_id: string | null;
+}
+
+export interface WhsBillingUsage {
+  by_runtime: Json;
+  last_aggregated_at: Date;
+  period: string;
+  totals: Json;
+  user_id: string;
+}
+
+export interface WhsDelegatedInvocations {
+  agent_id: string;
+  answer_expires_at: Date;
+  claimed_until: Date;
+  created_at: Generated<Date>;
+  expires_at: Date;
+  external_user_id: string;
+  key_sha256: string;
+  owner: string;
+  request_hash: string;
+  response: Buffer | null;
+  source: string;
+  status: string;
+}
+
 export interface WhsDeployments {
   agent_id: string;
   agent_status_before: string;
@@ -177,6 +209,35 @@ export interface WhsSessions {
   user_id: string;
 }
 
+export interface WhsStreamEvents {
+  event_id: number;
+  frame: Buffer;
+  stream_id: string;
+}
+
+export interface WhsStreams {
+  agent_id: string;
+  expires_at: Date;
+  gateway_id: string;
+  id: string;
+  last_event_id: Generated<number>;
+  status: string;
+  user_id: string;
+}
+
+export interface WhsSubscriptions {
+  created_at: Generated<Date>;
+  ends_at: Date | null;
+  id: string;
+  provider: string;
+  provider_subscription_id: string;
+  provider_updated_at: Date;
+  status: string;
+  tier: string;
+  updated_at: Generated<Date>;
+  user_id: string;
+}
+
 export interface WhsUploads {
   blob_key: string;
   content_type: string;
@@ -194,6 +255,9 @@ export interface WhsUsageCounters {
   compute_ms: Generated<number>;
   cost_usd_estimated: Generated<number>;
   errors: Generated<number>;
+  leased_compute_ms: Generated<number>;
+  leased_requests: Generated<number>;
+  leased_tokens: Generated<number>;
   period: string;
   platform_tool_calls: Generated<number>;
   requests: Generated<number>;
@@ -214,6 +278,19 @@ export interface WhsUsageHourly {
   tokens: Generated<number>;
 }
 
+export interface WhsUsageLeases {
+  created_at: Generated<Date>;
+  expires_at: Date;
+  gateway_id: string;
+  granted_compute_ms: number;
+  granted_requests: number;
+  granted_tokens: number;
+  id: string;
+  period: string;
+  runtime_provider: string;
+  user_id: string;
+}
+
 export interface WhsUsers {
   billing_customer_id: string | null;
   created_at: Generated<Date>;
@@ -231,6 +308,9 @@ export interface DB {
   "whs.agents": WhsAgents;
   "whs.api_tokens": WhsApiTokens;
   "whs.audit_log": WhsAuditLog;
+  "whs.billing_events": WhsBillingEvents;
+  "whs.billing_usage": WhsBillingUsage;
+  "whs.delegated_invocations": WhsDelegatedInvocations;
   "whs.deployments": WhsDeployments;
   "whs.idempotency_keys": WhsIdempotencyKeys;
   "whs.invocations": WhsInvocations;
@@ -238,8 +318,12 @@ export interface DB {
   "whs.migrations": WhsMigrations;
   "whs.secret_refs": WhsSecretRefs;
   "whs.sessions": WhsSessions;
+  "whs.stream_events": WhsStreamEvents;
+  "whs.streams": WhsStreams;
+  "whs.subscriptions": WhsSubscriptions;
   "whs.uploads": WhsUploads;
   "whs.usage_counters": WhsUsageCounters;
   "whs.usage_hourly": WhsUsageHourly;
+  "whs.usage_leases": WhsUsageLeases;
   "whs.users": WhsUsers;
 }
