@@ -6,7 +6,7 @@ import { buildReplySchema, READY, type BuildReply, type BuildRequest } from "./b
 import { openBuildSandbox, type BuildSandbox } from "./build-sandbox.ts";
 import { runBuild, type RunResult } from "./run-build.ts";
 
-export { BundleBuildError, formatFinding, type BuildFinding } from "./build-error.ts";
+export { BundleBuildError, type BuildFinding } from "./build-error.ts";
 export { openBuildSandbox, type BuildSandbox } from "./build-sandbox.ts";
 
 export interface BuildLimits {
