@@ -42,7 +42,6 @@ function start(fail?: unknown): Promise<TestServer> {
     endpoints,
     authenticate: async (_endpoint, request) => {
       if (request.headers.authorization === "Bearer bad") throw unauthenticated();
-      return "caller";
     },
     bind(bind) {
       bind(create, async (_context, { body }) => body);

@@ -29,18 +29,25 @@ export interface SendOptions {
   headers?: Record<string, string>;
 }
 
-interface Options extends Omit<HttpOptions, "log">, Partial<Omit<BindingOptions<string>, "log">> {
+interface Options<C> extends Omit<HttpOptions, "log">, Partial<Omit<BindingOptions<C>, "log">> {
   endpoints: readonly Endpoint[];
-  bind: (bind: Bind<string>) => void;
+  bind: (bind: Bind<C>) => void;
 }
 
-export async function startTestServer({ endpoints, bind, authenticate, idempotency, ...http }: Options): Promise<TestServer> {
+/** Whoever calls is let in, with an undefined context, unless `authenticate` says otherwise. */
+export async function startTestServer<C = undefined>({
+  endpoints,
+  bind,
+  authenticate,
+  idempotency,
+  ...http
+}: Options<C>): Promise<TestServer> {
   const logLines: Record<string, unknown>[] = [];
   const destination = { write: (line: string) => logLines.push(JSON.parse(line) as Record<string, unknown>) };
   const log = createLogger({ name: "test", level: "trace", destination });
   const server = createHttpServer({ ...http, log });
   const noKeys = { run: () => Promise.reject(new Error("This test has no idempotency")) };
-  bind(createBinder(server, { log, authenticate: authenticate ?? (async () => "caller"), idempotency: idempotency ?? noKeys }));
+  bind(createBinder(server, { log, authenticate: authenticate ?? (async () => undefined as C), idempotency: idempotency ?? noKeys }));
   answerUnknownRoutes(server, endpoints);
   await server.listen({ host: "127.0.0.1", port: 0 });
   onTestFinished(async () => {
