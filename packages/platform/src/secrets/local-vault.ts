@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { access, constants, open, readdir } from "node:fs/promises";
-import { join } from "node:path";
+import { access, constants, readdir, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import {
   createDirectory,
   isSystemError,
@@ -10,46 +10,41 @@ import {
   sweepFiles,
   writeTemporary,
 } from "../durable-files/index.ts";
+import { ensureValue } from "./ensure-value.ts";
 import { createMasterKey, readMasterKey } from "./master-key.ts";
-import { MAX_VALUE_BYTES, requirePath, requireValue, SecretStoreError, type SecretStore } from "./port.ts";
-import { deriveVaultKeys, nameOfPath, seal, SEALED_OVERHEAD_BYTES, unseal, type VaultKeys } from "./sealed-file.ts";
+import { requirePath, requireValue, SecretStoreError, type SecretStore } from "./port.ts";
+import { rewrapFile } from "./rotate-master-key.ts";
+import { nameOfPath, seal, type SecretContent, unseal } from "./sealed-file.ts";
+import { orUnavailable } from "./vault-errors.ts";
+import { CHECK_FILE, missingMasterKey, readSealed, VaultKeyring, wrongMasterKey } from "./vault-keyring.ts";
 
 const REF = /^local:([0-9a-f]{32})$/;
-/** Opens only with the right master key and is there before any other file. */
-const CHECK_FILE = "master-key-check";
 /** A temporary file lives for the moments of one write; an hour later its process is certainly gone. */
 const LEFTOVER_AGE_MS = 60 * 60 * 1000;
-const MAX_FILE_BYTES = SEALED_OVERHEAD_BYTES + 1024 + MAX_VALUE_BYTES;
-/** How often `ensure` tries again when what it just saw is deleted under it. */
-const ENSURE_ATTEMPTS = 10;
+/** How often a file that does not open is read again: a rotation may be writing its key anew at that moment. */
+const READ_ATTEMPTS = 3;
 
 /**
  * The vault in `directory`: one sealed file per secret, so that processes share it without locks. File names tell
  * neither paths nor values. Made by the first process that opens it, together with the master key.
- * @throws SecretStoreError `master_key_missing`, `master_key_unusable`, `wrong_master_key` or `unavailable`
+ * @throws SecretStoreError `master_key_missing`, `master_key_unusable`, `wrong_master_key`, `denied` or `unavailable`
  */
 export async function openLocalVault(directory: string, masterKeyFile: string): Promise<SecretStore> {
   return orUnavailable("open the vault", async () => {
-    const masterKey = await openMasterKey(directory, masterKeyFile);
+    await requireMasterKey(directory, masterKeyFile);
     for (const part of ["refs", "paths", "tmp"]) await createDirectory(join(directory, part));
-    const vault = new LocalVault(directory, deriveVaultKeys(masterKey));
+    const vault = new LocalVault(directory, await VaultKeyring.open(directory, masterKeyFile));
     await vault.checkMasterKey(masterKeyFile);
     await sweepFiles(join(directory, "tmp"), Date.now() - LEFTOVER_AGE_MS);
     return vault;
   });
 }
 
-async function openMasterKey(directory: string, masterKeyFile: string): Promise<Buffer> {
-  const existing = await readMasterKey(masterKeyFile);
-  if (existing !== undefined) return existing;
+async function requireMasterKey(directory: string, masterKeyFile: string): Promise<void> {
+  if ((await readMasterKey(masterKeyFile)) !== undefined) return;
   if (!(await isVault(directory))) await createMasterKey(masterKeyFile);
   // Read again also when there is a vault: another process may have made both just now.
-  const created = await readMasterKey(masterKeyFile);
-  if (created !== undefined) return created;
-  throw new SecretStoreError(
-    "master_key_missing",
-    `The vault ${directory} needs its master key ${masterKeyFile}, which is gone: restore it from a backup.`,
-  );
+  if ((await readMasterKey(masterKeyFile)) === undefined) throw missingMasterKey(directory, masterKeyFile);
 }
 
 async function isVault(directory: string): Promise<boolean> {
@@ -69,11 +64,11 @@ async function listDirectory(path: string): Promise<string[]> {
 
 class LocalVault implements SecretStore {
   readonly #directory: string;
-  readonly #keys: VaultKeys;
+  readonly #keyring: VaultKeyring;
 
-  constructor(directory: string, keys: VaultKeys) {
+  constructor(directory: string, keyring: VaultKeyring) {
     this.#directory = directory;
-    this.#keys = keys;
+    this.#keyring = keyring;
   }
 
   async put(path: string, value: string): Promise<string> {
@@ -93,35 +88,47 @@ class LocalVault implements SecretStore {
 
   async delete(ref: string): Promise<void> {
     const place = placeOfRef(ref);
-    return orUnavailable("delete a secret", () => removeDurably(join(this.#directory, place)));
+    return orUnavailable("delete a secret", () => this.#remove(place));
   }
 
   async getByPath(path: string): Promise<string | undefined> {
-    const place = this.#placeOfPath(path);
-    return orUnavailable("read a secret", async () => (await this.#read(place))?.value);
+    requirePath(path);
+    return orUnavailable("read a secret", async () => (await this.#read(await this.#placeOfPath(path)))?.value);
   }
 
   async putByPath(path: string, value: string): Promise<void> {
-    const place = this.#placeOfPath(path);
+    requirePath(path);
     requireValue(value);
-    return orUnavailable("store a secret", () => this.#write(place, path, value, moveIntoPlace));
+    return orUnavailable("store a secret", async () => this.#write(await this.#placeOfPath(path), path, value, moveIntoPlace));
   }
 
   async deleteByPath(path: string): Promise<void> {
-    const place = this.#placeOfPath(path);
-    return orUnavailable("delete a secret", () => removeDurably(join(this.#directory, place)));
+    requirePath(path);
+    return orUnavailable("delete a secret", async () => this.#remove(await this.#placeOfPath(path)));
   }
 
   async ensure(path: string, generate: () => string): Promise<string> {
-    const place = this.#placeOfPath(path);
-    for (let attempt = 0; attempt < ENSURE_ATTEMPTS; attempt++) {
-      const existing = await this.getByPath(path);
-      if (existing !== undefined) return existing;
-      const value = generate();
-      requireValue(value);
-      if (await orUnavailable("store a secret", () => this.#write(place, path, value, moveIntoFreePlace))) return value;
-    }
-    throw new SecretStoreError("unavailable", "Cannot store a secret: it is deleted again and again by someone else.");
+    requirePath(path);
+    const read = (): Promise<string | undefined> => this.getByPath(path);
+    const writeIfFree = (value: string): Promise<boolean> =>
+      orUnavailable("store a secret", async () => this.#write(await this.#placeOfPath(path), path, value, moveIntoFreePlace));
+    return ensureValue({ read, writeIfFree, generate, pauseMs: 0 });
+  }
+
+  async sweep(knownRefs: ReadonlySet<string>, olderThan: Date): Promise<number> {
+    return orUnavailable("sweep the vault", async () => {
+      let swept = 0;
+      for (const id of await readdir(join(this.#directory, "refs"))) {
+        if (knownRefs.has(`local:${id}`) || !(await this.#isOlder(`refs/${id}`, olderThan))) continue;
+        await this.#remove(`refs/${id}`);
+        swept += 1;
+      }
+      return swept;
+    });
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
   }
 
   async healthcheck(): Promise<void> {
@@ -147,34 +154,58 @@ class LocalVault implements SecretStore {
       await this.#read(CHECK_FILE);
     } catch (error) {
       if (!(error instanceof SecretStoreError && error.code === "damaged")) throw error;
-      const message = `The master key ${masterKeyFile} does not open the vault ${this.#directory}: it belongs to another vault.`;
-      throw new SecretStoreError("wrong_master_key", message, { cause: error });
+      throw wrongMasterKey(this.#directory, masterKeyFile);
     }
   }
 
-  #placeOfPath(path: string): string {
-    requirePath(path);
-    return `paths/${nameOfPath(this.#keys, path)}`;
+  async #remove(place: string): Promise<void> {
+    await this.#requireFolder(place);
+    await removeDurably(join(this.#directory, place));
+  }
+
+  /** A secret that is gone is one thing, a vault that is gone another. */
+  async #requireFolder(place: string): Promise<void> {
+    await access(join(this.#directory, dirname(place)), constants.X_OK);
+  }
+
+  async #isOlder(place: string, olderThan: Date): Promise<boolean> {
+    try {
+      return (await stat(join(this.#directory, place))).mtime < olderThan;
+    } catch (error) {
+      // Deleted meanwhile.
+      if (isSystemError(error, "ENOENT")) return false;
+      throw error;
+    }
+  }
+
+  async #placeOfPath(path: string): Promise<string> {
+    return `paths/${nameOfPath(await this.#keyring.current(), path)}`;
   }
 
   async #write<T>(place: string, path: string, value: string, move: (temporary: string, target: string) => Promise<T>): Promise<T> {
-    const sealed = seal(this.#keys, place, { path, value });
-    return move(await writeTemporary(join(this.#directory, "tmp"), sealed), join(this.#directory, place));
+    const keys = await this.#keyring.current();
+    const sealed = seal(keys, place, { path, value });
+    const moved = await move(await writeTemporary(join(this.#directory, "tmp"), sealed), join(this.#directory, place));
+    // A rotation that began since may have gone past this place already.
+    const now = await this.#keyring.current();
+    if (now !== keys) await rewrapFile(this.#directory, place, now);
+    return moved;
   }
 
-  async #read(place: string): Promise<{ path: string; value: string } | undefined> {
-    try {
-      const file = await open(join(this.#directory, place), "r");
-      try {
-        const { size } = await file.stat();
-        if (size > MAX_FILE_BYTES) throw new SecretStoreError("damaged", `The vault's file ${place} is larger than any that was written.`);
-        return unseal(this.#keys, place, await file.readFile());
-      } finally {
-        await file.close();
+  async #read(place: string): Promise<SecretContent | undefined> {
+    let keys = await this.#keyring.current();
+    for (let attempt = 1; ; attempt++) {
+      const sealed = await readSealed(this.#directory, place);
+      if (sealed === undefined) {
+        await this.#requireFolder(place);
+        return undefined;
       }
-    } catch (error) {
-      if (isSystemError(error, "ENOENT")) return undefined;
-      throw error;
+      try {
+        return unseal(keys, place, sealed);
+      } catch (error) {
+        if (attempt === READ_ATTEMPTS) throw error;
+        keys = await this.#keyring.reload();
+      }
     }
   }
 }
@@ -184,16 +215,4 @@ function placeOfRef(ref: string): string {
   if (id === undefined)
     throw new SecretStoreError("invalid_ref", "This is not a reference of the local vault; was it made by another secret store?");
   return `refs/${id}`;
-}
-
-/** Gives whatever the file system throws a type; its messages hold paths and codes only. */
-async function orUnavailable<T>(what: string, action: () => Promise<T>): Promise<T> {
-  try {
-    return await action();
-  } catch (error) {
-    if (error instanceof SecretStoreError) throw error;
-    throw new SecretStoreError("unavailable", `Cannot ${what}: ${error instanceof Error ? error.message : "unknown failure"}.`, {
-      cause: error,
-    });
-  }
 }

@@ -26,8 +26,17 @@ export interface SecretStore {
   /** The value at a well-known path, made by `generate` when there is none: of several processes at once all get the same. */
   ensure(path: string, generate: () => string): Promise<string>;
 
+  /**
+   * Deletes what `put` stored before `olderThan` and no one refers to: a value whose database transaction came to
+   * nothing. Read the known references after choosing a time that is longer ago than any transaction takes.
+   * @returns how many references were deleted.
+   */
+  sweep(knownRefs: ReadonlySet<string>, olderThan: Date): Promise<number>;
+
   /** @throws SecretStoreError when values could not be read or written now. */
   healthcheck(): Promise<void>;
+  /** Ends timers and connections; the store is not used after it. */
+  close(): Promise<void>;
 }
 
 export type SecretStoreErrorCode =
@@ -41,6 +50,8 @@ export type SecretStoreErrorCode =
   | "wrong_master_key"
   /** What is stored was changed, cut, swapped or belongs to another place. */
   | "damaged"
+  /** The storage refuses what this process is or presents: its user, its token, its signature or its policy. */
+  | "denied"
   /** The storage did not do what it was asked. */
   | "unavailable";
 

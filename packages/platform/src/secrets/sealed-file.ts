@@ -7,11 +7,13 @@ import { SecretStoreError } from "./port.ts";
  * authenticated with both, so that a file that is moved or swapped does not open.
  */
 const HEADER = Buffer.from("WHSS\u0001", "latin1");
+/** Where the wrapped data key is: within the first 512 bytes, so that no disk leaves it half written. */
+export const WRAPPED_KEY_OFFSET = HEADER.length;
 const NONCE_BYTES = 12;
 const KEY_BYTES = 32;
 const TAG_BYTES = 16;
 const BOX_OVERHEAD = NONCE_BYTES + TAG_BYTES;
-const WRAPPED_KEY_BYTES = KEY_BYTES + BOX_OVERHEAD;
+export const WRAPPED_KEY_BYTES = KEY_BYTES + BOX_OVERHEAD;
 const PATH_LENGTH_BYTES = 2;
 
 /** How many bytes a sealed file has beyond path and value. */
@@ -20,7 +22,9 @@ export const SEALED_OVERHEAD_BYTES = HEADER.length + WRAPPED_KEY_BYTES + BOX_OVE
 export interface VaultKeys {
   /** Wraps the data keys. */
   wrapping: Buffer;
-  /** Turns well-known paths into file names that tell nothing. */
+  /** Wrapped data keys before the master key was rotated; the latest first. */
+  retired: readonly Buffer[];
+  /** Turns well-known paths into file names that tell nothing. Stays the same when the master key is rotated. */
   naming: Buffer;
 }
 
@@ -29,9 +33,13 @@ export interface SecretContent {
   value: string;
 }
 
+/** Of a master key that was never rotated. */
 export function deriveVaultKeys(masterKey: Buffer): VaultKeys {
-  const derive = (purpose: string) => Buffer.from(hkdfSync("sha256", masterKey, "", `whs-vault/1/${purpose}`, KEY_BYTES));
-  return { wrapping: derive("wrapping"), naming: derive("naming") };
+  return { wrapping: deriveKey(masterKey, "wrapping"), retired: [], naming: deriveKey(masterKey, "naming") };
+}
+
+export function deriveKey(masterKey: Buffer, purpose: string): Buffer {
+  return Buffer.from(hkdfSync("sha256", masterKey, "", `whs-vault/1/${purpose}`, KEY_BYTES));
 }
 
 export function nameOfPath(keys: VaultKeys, path: string): string {
@@ -59,13 +67,34 @@ export function seal(keys: VaultKeys, place: string, { path, value }: SecretCont
 export function unseal(keys: VaultKeys, place: string, sealed: Buffer): SecretContent {
   if (sealed.length < SEALED_OVERHEAD_BYTES || !sealed.subarray(0, HEADER.length).equals(HEADER)) throw damaged(place);
   const keyEnd = HEADER.length + WRAPPED_KEY_BYTES;
-  const dataKey = decrypt(keys.wrapping, boundTo("key", place), sealed.subarray(HEADER.length, keyEnd), place);
+  const { dataKey } = unwrap(keys, place, sealed.subarray(HEADER.length, keyEnd));
   const content = decrypt(dataKey, boundTo("value", place), sealed.subarray(keyEnd), place);
   dataKey.fill(0);
   const pathEnd = PATH_LENGTH_BYTES + content.readUInt16BE(0);
   const opened = { path: content.toString("utf8", PATH_LENGTH_BYTES, pathEnd), value: content.toString("utf8", pathEnd) };
   content.fill(0);
   return opened;
+}
+
+/**
+ * The same data key, wrapped by the current key.
+ * @returns undefined when it is wrapped by it already.
+ * @throws SecretStoreError `damaged` when none of the keys opens it.
+ */
+export function rewrap(keys: VaultKeys, place: string, header: Buffer): Buffer | undefined {
+  if (header.length < HEADER.length + WRAPPED_KEY_BYTES || !header.subarray(0, HEADER.length).equals(HEADER)) throw damaged(place);
+  const { dataKey, retired } = unwrap(keys, place, header.subarray(HEADER.length, HEADER.length + WRAPPED_KEY_BYTES));
+  const rewrapped = retired ? encrypt(keys.wrapping, boundTo("key", place), dataKey) : undefined;
+  dataKey.fill(0);
+  return rewrapped;
+}
+
+function unwrap({ wrapping, retired }: VaultKeys, place: string, wrapped: Buffer): { dataKey: Buffer; retired: boolean } {
+  for (const key of [wrapping, ...retired]) {
+    const dataKey = tryDecrypt(key, boundTo("key", place), wrapped);
+    if (dataKey !== undefined) return { dataKey, retired: key !== wrapping };
+  }
+  throw damaged(place);
 }
 
 function boundTo(part: "key" | "value", place: string): Buffer {
@@ -79,18 +108,26 @@ function encrypt(key: Buffer, boundData: Buffer, plain: Buffer): Buffer {
 }
 
 function decrypt(key: Buffer, boundData: Buffer, box: Buffer, place: string): Buffer {
+  const plain = tryDecrypt(key, boundData, box);
+  if (plain === undefined) throw damaged(place);
+  return plain;
+}
+
+/** Undefined when the box was not sealed by this key for this place, or was changed since. */
+function tryDecrypt(key: Buffer, boundData: Buffer, box: Buffer): Buffer | undefined {
   const decipher = createDecipheriv("aes-256-gcm", key, box.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES });
   decipher.setAAD(boundData).setAuthTag(box.subarray(-TAG_BYTES));
   const plain = decipher.update(box.subarray(NONCE_BYTES, -TAG_BYTES));
   try {
     decipher.final();
-  } catch (error) {
+    return plain;
+  } catch {
+    // All that `final` has to say is that the tag is another.
     plain.fill(0);
-    throw damaged(place, error);
+    return undefined;
   }
-  return plain;
 }
 
-function damaged(place: string, cause?: unknown): SecretStoreError {
-  return new SecretStoreError("damaged", `The vault's file ${place} is damaged, or was sealed for another place or key.`, { cause });
+function damaged(place: string): SecretStoreError {
+  return new SecretStoreError("damaged", `The vault's file ${place} is damaged, or was sealed for another place or key.`);
 }
