@@ -1,13 +1,13 @@
 /** Composition root: opens everything of a data-plane node, in order, and closes it in the reverse order. */
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { createDirectory } from "@whs/platform/durable-files";
 import type { Logger } from "@whs/platform/log";
 import { openSecretStore } from "@whs/platform/secrets";
 import { assembleCell, COMPATIBILITY_DATE } from "@whs/runtimes/cell";
 import type { Described } from "@whs/runtimes/supervisor-protocol";
+import workerd from "workerd";
 import { listenApi } from "./api.ts";
 import { Cells } from "./cells/cells.ts";
 import { livingOwner, removeOwner, writeOwner } from "./cells/owner.ts";
@@ -45,17 +45,16 @@ export async function openSupervisor(config: SupervisorConfig, logger: Logger): 
   await Promise.all([createDirectory(config.planeDir), createDirectory(config.runDir)]);
   const ownerFile = join(config.planeDir, "supervisor.json");
   await takeOwnership(ownerFile);
-  const workerd = locateWorkerd();
   const [sandbox, assembly, secrets, registry, policy, journal, version] = await Promise.all([
     planSandbox({
       ...config.cell,
       mode: config.cell.sandbox,
-      workerd: workerd.path,
+      workerd: workerd.default,
       owner: ownerTag(config.planeDir),
       probeDir: config.runDir,
     }),
     assembleCell({
-      workerd: workerd.path,
+      workerd: workerd.default,
       limits: { maxInvocations: config.cell.maxInvocations, maxBuffered: MAX_BUFFERED },
       maxHeapMb: config.cell.heapMb,
     }),
@@ -106,7 +105,7 @@ export async function openSupervisor(config: SupervisorConfig, logger: Logger): 
     registry,
     loads,
     cells,
-    surround: assembly.surround,
+    surround: (mainModule) => assembly.surround(mainModule),
     roots: config,
     describe,
     health,
@@ -133,12 +132,6 @@ async function takeOwnership(ownerFile: string): Promise<void> {
 /** Short, and the same for the same directory, so that what a killed supervisor left is found again. */
 function ownerTag(planeDir: string): string {
   return createHash("sha256").update(planeDir).digest("hex").slice(0, 8);
-}
-
-/** The npm package's entry is a CommonJS module that exports the path of the binary for this platform. */
-function locateWorkerd(): { path: string; version: string } {
-  const found = createRequire(import.meta.url)("workerd") as { default: string; version: string };
-  return { path: found.default, version: found.version };
 }
 
 async function ownVersion(): Promise<string> {

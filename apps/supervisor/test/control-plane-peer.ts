@@ -25,7 +25,9 @@ export class ControlPlanePeer {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${(this.server?.address() as AddressInfo).port}`;
+    const address = this.server?.address() as AddressInfo | undefined;
+    if (address === undefined) throw new Error("The control plane does not listen yet.");
+    return `http://127.0.0.1:${address.port}`;
   }
 
   async listen(port = 0): Promise<void> {

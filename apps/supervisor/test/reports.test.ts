@@ -55,7 +55,9 @@ describe("what cells report", () => {
     await plane.provider.setTelemetryKey({ ...made.ref(), telemetry: { rootKeyId: "1", keyVersion: 3 } });
     await invokeTen(made);
     // The receiver knows versions 1 and 2 only.
-    await plane.peer.until("a signature that the receiver refuses", () => plane.peer.badSignatures[0]);
+    expect(await plane.peer.until("a signature that the receiver refuses", () => plane.peer.badSignatures[0])).toContain(
+      made.ref().deploymentId,
+    );
   });
 
   test("the error of an agent that was not caught is in its log with its trace", async () => {
@@ -82,7 +84,7 @@ describe("what cells report", () => {
   test("a long line is cut to 8 KiB, at a character's border", async () => {
     const made = await agent(`export default { invoke() { console.log("ü".repeat(10000)); return "ok"; } };`);
     await made.invoke("x");
-    const { message } = await plane.line(({ message }) => message.startsWith("üü"));
+    const { message } = await plane.line((line) => line.message.startsWith("üü"));
     expect(Buffer.byteLength(message)).toBeLessThanOrEqual(8192);
     expect(message).toMatch(/^ü+ …$/);
   });

@@ -8,6 +8,7 @@ const AGENT = `export default { async invoke({ session, messages }) {
   const [verb] = messages[0].content.split(" ");
   if (verb === "put") await session.storage.put("k", messages[0].content);
   if (verb === "clear") await session.storage.delete("k");
+  if (verb === "brief") { await session.storage.put("k", "x"); await session.storage.delete("k"); }
   if (verb === "say") await session.messages.append(...messages);
   if (verb === "unawaited") session.storage.put("k", "late");
   if (verb === "throw") { await session.storage.put("k", "before the error"); throw new Error("after a write"); }
@@ -51,6 +52,12 @@ describe("what sessions leave on the disk", () => {
     await until(async () => (await sessionFiles(plane, made)).length === 0 && (await indexEntries(plane, made)).length === 0);
     expect((await invoke(made, "put y")).output.text).toBe("put y");
     expect((await invoke(made, "read")).output.text).toBe("put y");
+  });
+
+  test("a new session that stores something and takes it back leaves nothing", async () => {
+    const made = await agent();
+    expect((await invoke(made, "brief")).sessionStored).toBe(false);
+    await until(async () => (await sessionFiles(plane, made)).length === 0 && (await indexEntries(plane, made)).length === 0);
   });
 
   test("what is written after a session was removed is kept, even while the removal runs", async () => {
@@ -101,7 +108,7 @@ describe("what sessions leave on the disk", () => {
     const made = await agent();
     await invoke(made, "put x");
     await plane.provider.destroy({ userId: made.userId, agentId: made.agentId });
-    await until(async () => (await tenantFolder(plane, made)) === null);
+    expect(await tenantFolder(plane, made)).toBeNull();
   });
 });
 

@@ -19,8 +19,8 @@ export interface Invocation extends Omit<InvokeArguments<never>, "env"> {
 /** The agent in a module's namespace: a default export with `invoke` or `fetch`, or exports of these names. */
 export function findAgent(module: Readonly<Record<string, unknown>>): LoadedAgent {
   for (const candidate of [module.default, module]) {
-    if (hasMethod(candidate, "invoke")) return { form: "invoke", agent: candidate as unknown as Agent<never> };
-    if (hasMethod(candidate, "fetch")) return { form: "fetch", agent: candidate as unknown as FetchAgent<never> };
+    if (hasMethod<Agent<never>>(candidate, "invoke")) return { form: "invoke", agent: candidate };
+    if (hasMethod<FetchAgent<never>>(candidate, "fetch")) return { form: "fetch", agent: candidate };
   }
   const exported = Object.keys(module);
   throw new ModuleShapeError(
@@ -47,7 +47,7 @@ export function describeFailure(error: unknown): string {
   return message.slice(0, MAX_MESSAGE);
 }
 
-function hasMethod(value: unknown, name: string): boolean {
+function hasMethod<T>(value: unknown, name: string & keyof T): value is T {
   if ((typeof value !== "object" && typeof value !== "function") || value === null) return false;
   return typeof (value as Record<string, unknown>)[name] === "function";
 }

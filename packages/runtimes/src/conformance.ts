@@ -490,7 +490,10 @@ export function runtimeConformance(name: string, setup: () => Promise<Conformanc
       test("leaving a stream early tells the agent to stop", async () => {
         const made = await agent(PATIENT);
         for await (const event of target.provider.invokeStream(made.input("x"))) if (event.type === "delta") break;
-        await target.line(({ deploymentId, message }) => deploymentId === made.ref().deploymentId && message === "agent was told to stop");
+        const line = await target.line(
+          ({ deploymentId, message }) => deploymentId === made.ref().deploymentId && message === "agent was told to stop",
+        );
+        expect(line.agentId).toBe(made.ref().agentId);
       });
     });
 

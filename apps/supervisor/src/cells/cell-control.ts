@@ -1,8 +1,9 @@
 import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Server } from "node:http";
-import type { InvocationRecord, LogRecord } from "@whs/runtimes/cell";
+import type { InvocationRecord, LogRecord, SessionList } from "@whs/runtimes/cell";
 import { ProviderError } from "@whs/runtimes";
+import { isSystemError } from "@whs/platform/durable-files";
 import type { Logger } from "@whs/platform/log";
 import { type JsonRequest, listenJson } from "../json-server.ts";
 import type { Loads } from "../deployments/loads.ts";
@@ -27,7 +28,7 @@ export interface CellControlOptions {
   loads: Loads;
   reports: Reports;
   /** Whatever the cell asks for shows that it is alive. */
-  onRequest(): void;
+  onRequest: () => void;
   logger: Logger;
 }
 
@@ -43,6 +44,7 @@ export function listenForCell({ userId, paths, uid, loads, reports, onRequest, l
     if (noun === "loads") return loads.code(userId, first);
     if (noun === "telemetry") return reports.telemetry(userId, (await request.body()) as InvocationRecord[]);
     if (noun === "logs") return reports.logs(userId, (await request.body()) as LogRecord[]);
+    if (noun === "sessions" && first === "") return listSessions(paths);
     if (noun === "sessions" && AGENT_ID.test(first) && OBJECT_ID.test(second)) {
       return request.method === "PUT" ? noteSession(paths, first, second) : forgetSession(paths, first, second);
     }
@@ -64,12 +66,28 @@ async function forgetSession(paths: TenantPaths, agentId: string, objectId: stri
   await rm(join(paths.sessionIndexDir, agentId, objectId), { force: true });
 }
 
+/** More than this a cell need not know by heart. */
+const MAX_LISTED = 50_000;
+
+async function listSessions(paths: TenantPaths): Promise<SessionList> {
+  const objectIds: string[] = [];
+  for (const agentId of await listFolder(paths.sessionIndexDir)) {
+    objectIds.push(...(await sessionsOfAgent(paths, agentId)));
+    if (objectIds.length > MAX_LISTED) return { complete: false, objectIds: [] };
+  }
+  return { complete: true, objectIds };
+}
+
 /** Objects of an agent's sessions. */
-export async function sessionsOfAgent({ sessionIndexDir }: TenantPaths, agentId: string): Promise<string[]> {
+export function sessionsOfAgent({ sessionIndexDir }: TenantPaths, agentId: string): Promise<string[]> {
+  return listFolder(join(sessionIndexDir, agentId));
+}
+
+async function listFolder(folder: string): Promise<string[]> {
   try {
-    return await readdir(join(sessionIndexDir, agentId));
+    return await readdir(folder);
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
+    if (isSystemError(error, "ENOENT")) return [];
     throw error;
   }
 }

@@ -4,7 +4,6 @@ import { BlockList, isIP } from "node:net";
  * Addresses that agents must not reach: everything that is not the public internet. From the IANA special-purpose
  * registries for IPv4 and IPv6.
  */
-const blocked = new BlockList();
 const IPV4 = [
   ["0.0.0.0", 8],
   ["10.0.0.0", 8],
@@ -46,19 +45,21 @@ const IPV6 = [
   ["fec0::", 10],
   ["ff00::", 8],
 ] as const;
-for (const [network, prefix] of IPV4) blocked.addSubnet(network, prefix, "ipv4");
-for (const [network, prefix] of IPV6) blocked.addSubnet(network, prefix, "ipv6");
+/** Apart: one list for both would match every IPv4 address by the rule for those that are mapped into IPv6. */
+const blockedIpv4 = new BlockList();
+const blockedIpv6 = new BlockList();
+for (const [network, prefix] of IPV4) blockedIpv4.addSubnet(network, prefix, "ipv4");
+for (const [network, prefix] of IPV6) blockedIpv6.addSubnet(network, prefix, "ipv6");
 
 /** Whether an address belongs to the public internet. Text that is no address does not. */
 export function isPublicAddress(address: string): boolean {
   const family = isIP(address);
   if (family === 0 || address.includes("%")) return false;
-  if (family === 4) return !blocked.check(address, "ipv4");
-  return !blocked.check(address, "ipv6") && !isMappedPrivate(address);
+  if (family === 4) return !blockedIpv4.check(address, "ipv4");
+  return !blockedIpv6.check(address, "ipv6") && !isMapped(address);
 }
 
-/** BlockList reads `::ffff:a.b.c.d` as IPv4 in some versions, so the IPv6 rule above may not see it: such an address is refused here whatever it maps to. */
-function isMappedPrivate(address: string): boolean {
-  const { hostname } = new URL(`http://[${address}]/`);
-  return hostname.startsWith("[::ffff:");
+/** A BlockList may read `::ffff:a.b.c.d` as the IPv4 address, which no rule for IPv6 sees; whoever means IPv4 can say so. */
+function isMapped(address: string): boolean {
+  return new URL(`http://[${address}]/`).hostname.startsWith("[::ffff:");
 }

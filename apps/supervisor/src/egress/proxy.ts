@@ -58,7 +58,7 @@ export class EgressProxy {
     this.registry = registry;
     this.logger = logger;
     this.outside = createAgent(lookupPublic);
-    this.opened = createAgent(lookup as LookupFunction);
+    this.opened = createAgent(lookup);
   }
 
   async listen(userId: string, socketPath: string, uid: number | null): Promise<Server> {
@@ -86,7 +86,7 @@ export class EgressProxy {
       const upstream = await agent.request({
         origin: url.origin,
         path: url.pathname + url.search,
-        method: (request.method ?? "GET") as Dispatcher.HttpMethod,
+        method: request.method ?? "GET",
         headers: forwardedHeaders(request.rawHeaders, url.host),
         body: hasBody(request) ? request.pipe(new BoundedBody(MAX_REQUEST_BYTES)) : null,
         signal: gone.signal,

@@ -163,12 +163,8 @@ async function tryBubblewrap(options: SandboxOptions, tools: Tools, user: CellUs
     ...(setpriv === undefined ? [] : await librariesOf(ldd, setpriv)),
   ]);
   const prefix = (place: CellPlace) => bubblewrapPrefix(bwrap, options.workerd, [...libraries], place, user, setpriv);
-  const [file = bwrap, ...args] = [
-    ...prefix({ name: "probe", runDir: options.probeDir, storageDir: options.probeDir }),
-    INSIDE_WORKERD,
-    "--version",
-  ];
-  const probe = await runCommand(file, args);
+  const [, ...args] = [...prefix({ name: "probe", runDir: options.probeDir, storageDir: options.probeDir }), INSIDE_WORKERD, "--version"];
+  const probe = await runCommand(bwrap, args);
   if (probe?.code === 0)
     return {
       prefix,

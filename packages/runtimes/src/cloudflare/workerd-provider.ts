@@ -142,7 +142,7 @@ class WorkerdProvider implements RuntimeProvider {
   async close(): Promise<void> {
     const cells = await Promise.allSettled(this.cells.values());
     this.cells.clear();
-    await Promise.all(cells.map((cell) => (cell.status === "fulfilled" ? cell.value.destroy() : undefined)));
+    await Promise.all(cells.flatMap((cell) => (cell.status === "fulfilled" ? [cell.value.destroy()] : [])));
     await this.supervisor.close();
   }
 

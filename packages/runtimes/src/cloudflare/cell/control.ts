@@ -20,6 +20,12 @@ export interface LoadCode {
   secrets: Readonly<Record<string, string>>;
 }
 
+/** `GET /sessions`: every session that holds something, or nothing but the fact that there are too many to list. */
+export interface SessionList {
+  complete: boolean;
+  objectIds: readonly string[];
+}
+
 /** `POST /telemetry`: finished invocations, oldest first. */
 export interface InvocationRecord {
   eventId: string;

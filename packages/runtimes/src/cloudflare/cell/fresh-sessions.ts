@@ -1,4 +1,5 @@
 import { SESSION_FOLDER } from "./answers.ts";
+import type { SessionList } from "./control.ts";
 import type { CellEnv } from "./env.ts";
 
 /**
@@ -6,6 +7,9 @@ import type { CellEnv } from "./env.ts";
  * holds nothing runs without it; only its first write makes the object.
  */
 const stored = new Set<string>();
+/** Whether every session that holds something is in `stored`: then an unknown one holds nothing, without a look at the disk. */
+let complete = false;
+let listing: Promise<void> | null = null;
 /** Sessions that are in use by an invocation that found them empty, or that are being removed: others wait. */
 const busy = new Map<string, Promise<void>>();
 /** Invocations that run in a session's object now. */
@@ -24,7 +28,8 @@ export async function enterSession(env: CellEnv, objectId: string): Promise<Visi
   if (stored.has(objectId)) return visitStored(objectId);
   const free = hold(objectId);
   try {
-    if (!(await existsOnDisk(env, objectId))) return { fresh: true, leave: free };
+    await (listing ??= listStored(env));
+    if (!(await isStored(env, objectId))) return { fresh: true, leave: free };
   } catch (error) {
     free();
     throw error;
@@ -53,7 +58,10 @@ export function isKnownStored(objectId: string): boolean {
 }
 
 export function markStored(objectId: string): void {
-  if (stored.size >= MAX_KNOWN) stored.clear();
+  if (stored.size >= MAX_KNOWN) {
+    stored.clear();
+    complete = false;
+  }
   stored.add(objectId);
 }
 
@@ -85,7 +93,21 @@ function hold(objectId: string): () => void {
   };
 }
 
-export async function existsOnDisk(env: CellEnv, objectId: string): Promise<boolean> {
+/** Once a cell's life: no other process makes sessions. */
+async function listStored(env: CellEnv): Promise<void> {
+  try {
+    const response = await env.CONTROL.fetch("http://control/sessions");
+    const list = (await response.json()) as SessionList;
+    for (const objectId of list.objectIds) stored.add(objectId);
+    complete = list.complete;
+  } catch (error) {
+    listing = null;
+    throw error;
+  }
+}
+
+export async function isStored(env: CellEnv, objectId: string): Promise<boolean> {
+  if (complete || stored.has(objectId)) return stored.has(objectId);
   const response = await env.SESSION_FILES.fetch(`http://files/${SESSION_FOLDER}/${objectId}.sqlite`, { method: "HEAD" });
   return response.ok;
 }

@@ -2,7 +2,7 @@ import type { CellContext, Fetcher } from "cloudflare:workers";
 import { INVOKE_URL, LOAD_HEADER, SESSION_HEADER, STREAM_URL, TRACE_HEADER, WRITE_TOKEN_HEADER } from "./answers.ts";
 import type { InvocationRecord, LoadTicket } from "./control.ts";
 import type { CellEnv } from "./env.ts";
-import { enterSession, type Visit } from "./fresh-sessions.ts";
+import { enterSession, isKnownStored, type Visit } from "./fresh-sessions.ts";
 import { loadWorker, ticketFor } from "./loads.ts";
 import { Outbox } from "./outbox.ts";
 import { failureResponse, Meter, relayStream, relayUnary } from "./relay.ts";
@@ -93,7 +93,8 @@ async function callInSession(
   meter.onEnd((stored) => {
     visit.leave();
     if (place.token !== null) endWrites(place.token);
-    if (!visit.fresh && !stored) context.waitUntil(removeEmptySession(env, ticket.agentId, objectId));
+    // A session that held something, or came to hold something just now, and holds nothing any more.
+    if (!stored && (!visit.fresh || isKnownStored(objectId))) context.waitUntil(removeEmptySession(env, ticket.agentId, objectId));
   });
   return callAgent(env, context, request, target, meter, body, ticket, place);
 }
@@ -153,6 +154,7 @@ function agentHeaders(request: Request, target: InvocationTarget, ticket: LoadTi
     return headers;
   }
   const { deploymentId } = target;
+  if (place.token !== null) endWrites(place.token);
   place.token = allowWrites({ deploymentId, objectId: place.objectId, agentId: ticket.agentId, loadId: ticket.loadId });
   headers[WRITE_TOKEN_HEADER] = place.token;
   return headers;

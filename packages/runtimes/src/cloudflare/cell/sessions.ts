@@ -1,5 +1,5 @@
 import type { CellEnv } from "./env.ts";
-import { existsOnDisk, isKnownStored, markStored, removeSession } from "./fresh-sessions.ts";
+import { isKnownStored, isStored, markStored, removeSession } from "./fresh-sessions.ts";
 import { CLOSED } from "./session-object.ts";
 import type { Write } from "./session-store.ts";
 
@@ -49,7 +49,7 @@ export async function destroySession(env: CellEnv, agentId: string, sessionId: s
 }
 
 export async function destroyObject(env: CellEnv, agentId: string, objectId: string): Promise<void> {
-  if (!(await existsOnDisk(env, objectId))) return;
+  if (!(await isStored(env, objectId))) return;
   await removeSession(objectId, () => removeObject(env, agentId, objectId), { evenIfUsed: true });
 }
 
