@@ -10,27 +10,31 @@ export class ConfigurationError extends Error {
 
 /**
  * Reads the environment into a typed configuration; empty variables count as absent.
- * @throws ConfigurationError naming each variable and what it should be.
+ * @throws ConfigurationError naming each variable and what it should be, never its value, which may be a secret.
  */
 export function parseEnvironment<S extends z.ZodObject>(schema: S, environment: NodeJS.ProcessEnv): z.output<S> {
-  const known = Object.keys(schema.shape);
   const present = Object.fromEntries(
-    known.flatMap((name) => (environment[name] === undefined || environment[name] === "" ? [] : [[name, environment[name]]])),
+    Object.keys(schema.shape).flatMap((name) => {
+      const value = environment[name];
+      return value === undefined || value === "" ? [] : [[name, value]];
+    }),
   );
   const result = schema.safeParse(present);
   if (result.success) return result.data;
-  const lines = result.error.issues.map((issue) => {
-    const name = String(issue.path[0] ?? "");
-    return present[name] === undefined
-      ? `${name} is missing${known.includes(name) ? describe(schema, name) : ""}`
-      : `${name}: ${issue.message}${describe(schema, name)}`;
-  });
-  throw new ConfigurationError(`Cannot start:\n  ${[...new Set(lines)].join("\n  ")}`);
+  throw cannotStart(result.error.issues.map((issue) => explain(schema, present, issue)));
 }
 
-function describe(schema: z.ZodObject, name: string): string {
-  const description = (schema.shape[name] as z.ZodType | undefined)?.description;
-  return description === undefined ? "" : ` (${description})`;
+function explain(schema: z.ZodObject, present: Readonly<Record<string, string>>, { path, message }: z.core.$ZodIssue): string {
+  const [name] = path;
+  // A rule about several variables at once.
+  if (typeof name !== "string") return message;
+  const { description } = (schema.shape[name] as z.ZodType | undefined) ?? {};
+  const meaning = description === undefined ? "" : ` (${description})`;
+  return present[name] === undefined ? `${name} is missing${meaning}` : `${name}: ${message}${meaning}`;
+}
+
+function cannotStart(lines: readonly string[]): ConfigurationError {
+  return new ConfigurationError(`Cannot start:\n  ${[...new Set(lines)].join("\n  ")}`);
 }
 
 /** Loopback names and addresses, which need no TLS. */
@@ -43,7 +47,8 @@ export function isLoopback(host: string): boolean {
  * @throws ConfigurationError
  */
 export function requireHttps(variable: string, url: string, allowHttp: boolean): void {
-  const { protocol, hostname } = new URL(url);
-  if (protocol === "https:" || isLoopback(hostname) || allowHttp) return;
-  throw new ConfigurationError(`Cannot start:\n  ${variable} is ${url}: beyond loopback it must be https (WHS_ALLOW_HTTP=1 overrides)`);
+  const parsed = URL.parse(url);
+  if (parsed === null || !["http:", "https:"].includes(parsed.protocol)) throw cannotStart([`${variable}: must be an https:// URL`]);
+  if (parsed.protocol === "https:" || isLoopback(parsed.hostname) || allowHttp) return;
+  throw cannotStart([`${variable}: must be an https:// URL beyond loopback, and ${parsed.host} is (WHS_ALLOW_HTTP=1 overrides)`]);
 }

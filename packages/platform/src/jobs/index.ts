@@ -1,4 +1,4 @@
-import type { Logger } from "@whs/platform/log";
+import { type Logger, serializeError } from "@whs/platform/log";
 import type { Transaction } from "kysely";
 import { fromKysely, PgBoss } from "pg-boss";
 import type { z } from "zod";
@@ -21,7 +21,7 @@ export interface JobRun {
   /** Counting from 1. */
   attempt: number;
   isLastAttempt: boolean;
-  /** Aborted when the process stops or the attempt's time is over. */
+  /** Aborted when the attempt's time is over, and when the process stops and has waited for it. */
   signal: AbortSignal;
 }
 
@@ -38,55 +38,44 @@ export function defineJob<Data>(job: Job<Data>): Job<Data> {
   return job;
 }
 
+export interface JobsOptions {
+  url: string;
+  /** Schema of the queue; the library owns and migrates it. */
+  schema: string;
+  log: Logger;
+  /** How often the clock is looked at, 1 to 45 seconds; a job by the clock starts at most this late. Default 15. */
+  clockIntervalSeconds?: number;
+}
+
 /** A worker that sends no heartbeat for this long is dead and its job is taken up again. The queue's least is 10 s. */
 const heartbeatSeconds = 10;
 const monitorIntervalSeconds = 5;
+/** New jobs are announced; this is how often workers look for those that become due later: delayed and repeated ones. */
+const dueIntervalSeconds = 2;
+const defaultClockIntervalSeconds = 15;
+/** How long running jobs may go on when the process stops. */
 const stopTimeoutMs = 8_000;
 
-/** The queue on the same PostgreSQL, in a schema of its own that the library owns and migrates. */
-export async function openJobs(options: { url: string; schema: string; log: Logger }): Promise<Jobs> {
-  const boss = new PgBoss({
-    connectionString: options.url,
-    schema: options.schema,
-    application_name: "jobs",
-    max: 4,
-    useListenNotify: true,
-    superviseIntervalSeconds: monitorIntervalSeconds,
-    monitorIntervalSeconds,
-  });
-  boss.on("error", (error) => options.log.error({ err: error }, "The job queue reports an error"));
-  await boss.start();
-
-  const declare = async (job: Job<never>): Promise<void> => {
-    const settings = {
-      retryLimit: job.retryLimit,
-      retryDelay: job.retryDelaySeconds,
-      retryBackoff: job.retryDelaySeconds > 0,
-      expireInSeconds: job.timeoutSeconds,
-      heartbeatSeconds,
-      notify: true,
-    };
-    await boss.createQueue(job.name, settings);
-    await boss.updateQueue(job.name, settings);
-  };
+/** The queue on the same PostgreSQL. */
+export async function openJobs(options: JobsOptions): Promise<Jobs> {
+  const { log } = options;
+  const boss = await startQueue(options);
   const work: Jobs["work"] = async (job, handler) => {
-    await declare(job as unknown as Job<never>);
-    await boss.work(
-      job.name,
-      { includeMetadata: true, batchSize: 1, localConcurrency: job.concurrency, pollingIntervalSeconds: 1 },
-      async (batch) => {
-        for (const { data, retryCount, signal } of batch) {
-          await handler(job.data.parse(data), { attempt: retryCount + 1, isLastAttempt: retryCount >= job.retryLimit, signal });
-        }
-      },
-    );
+    await declare(boss, job);
+    const polling = { pollingIntervalSeconds: 1, notifyPollingIntervalSeconds: dueIntervalSeconds };
+    await boss.work(job.name, { ...polling, includeMetadata: true, batchSize: 1, localConcurrency: job.concurrency }, async (batch) => {
+      for (const { data, retryCount, signal } of batch) {
+        const run: JobRun = { attempt: retryCount + 1, isLastAttempt: retryCount >= job.retryLimit, signal };
+        await attempt(log, job.name, run, async () => handler(job.data.parse(data), run));
+      }
+    });
   };
   return {
     work,
-    async send(transaction, job, data, sendOptions = {}) {
+    async send(transaction, job, data, { startAfterSeconds } = {}) {
       const id = await boss.send(job.name, data as object, {
         db: fromKysely(transaction),
-        ...(sendOptions.startAfterSeconds === undefined ? {} : { startAfter: sendOptions.startAfterSeconds }),
+        ...(startAfterSeconds === undefined ? {} : { startAfter: startAfterSeconds }),
       });
       if (id === null) throw new Error(`Job ${job.name} was not accepted`);
     },
@@ -96,4 +85,51 @@ export async function openJobs(options: { url: string; schema: string; log: Logg
     },
     stop: () => boss.stop({ graceful: true, timeout: stopTimeoutMs, close: true }),
   };
+}
+
+async function startQueue({ url, schema, log, clockIntervalSeconds = defaultClockIntervalSeconds }: JobsOptions): Promise<PgBoss> {
+  const boss = new PgBoss({
+    connectionString: url,
+    schema,
+    application_name: "jobs",
+    max: 4,
+    useListenNotify: true,
+    superviseIntervalSeconds: monitorIntervalSeconds,
+    monitorIntervalSeconds,
+    cronMonitorIntervalSeconds: clockIntervalSeconds,
+    cronWorkerIntervalSeconds: 1,
+  });
+  boss.on("error", (error) => log.error({ err: error }, "The job queue reports an error"));
+  await boss.start();
+  return boss;
+}
+
+async function declare<Data>(boss: PgBoss, job: Job<Data>): Promise<void> {
+  const settings = {
+    retryLimit: job.retryLimit,
+    retryDelay: job.retryDelaySeconds,
+    retryBackoff: job.retryDelaySeconds > 0,
+    expireInSeconds: job.timeoutSeconds,
+    heartbeatSeconds,
+    notify: true,
+  };
+  await boss.createQueue(job.name, settings);
+  await boss.updateQueue(job.name, settings);
+}
+
+/** The queue keeps what a failure says in its tables, so that goes through the log's filter first. */
+async function attempt(log: Logger, job: string, run: JobRun, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    const fields = { job, attempt: run.attempt, err: error };
+    if (run.isLastAttempt) log.error(fields, "A job failed and is given up");
+    else log.warn(fields, "A job failed and is tried again");
+    const { type, message } = serializeError(error);
+    const kept = new Error(message);
+    kept.name = type;
+    // Where it was thrown is in the log.
+    kept.stack = `${type}: ${message}`;
+    throw kept;
+  }
 }
