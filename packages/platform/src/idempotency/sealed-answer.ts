@@ -26,6 +26,6 @@ export function openAnswer(key: Buffer, id: ClaimId, bytes: Buffer): IdempotentA
   return { status: answer.status, body: answer.body, ...(contentSha256 === undefined ? {} : { contentSha256 }) };
 }
 
-function rowOf({ scope, method, path, keySha256 }: ClaimId): Buffer {
-  return Buffer.from(JSON.stringify([scope, method, path, keySha256]));
+function rowOf(id: ClaimId): Buffer {
+  return Buffer.from(JSON.stringify(Object.entries(id)));
 }
