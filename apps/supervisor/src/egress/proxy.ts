@@ -3,11 +3,11 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { isIP, type LookupFunction } from "node:net";
 import { Transform, type TransformCallback } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { isPublicAddress } from "@whs/platform/addresses";
 import type { Logger } from "@whs/platform/log";
 import { Agent, type Dispatcher } from "undici";
 import type { DeploymentRegistry } from "../deployments/registry.ts";
 import { listenOn } from "../json-server.ts";
-import { isPublicAddress } from "./address.ts";
 import type { EgressPolicy } from "./policy.ts";
 
 /** Request was refused or failed; the dispatcher makes an error of it, as for any request without an answer. */

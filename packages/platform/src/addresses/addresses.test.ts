@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { isPublicAddress } from "./address.ts";
+import { isPublicAddress } from "./index.ts";
 
 const PRIVATE = [
   [

@@ -1,7 +1,7 @@
 import { BlockList, isIP } from "node:net";
 
 /**
- * Addresses that agents must not reach: everything that is not the public internet. From the IANA special-purpose
+ * Addresses that nothing of a customer may make us reach: all that is not the public internet. From the IANA special-purpose
  * registries for IPv4 and IPv6.
  */
 const IPV4 = [
