@@ -19,6 +19,8 @@ export interface AnnouncementListener {
 export interface Announcements {
   /** Tells the listener what to forget: what this process announces and what others do. */
   subscribe(listener: AnnouncementListener): void;
+  /** How many processes are live, this one included; at most a few seconds old. */
+  readonly processes: number;
   /** False while nothing can be heard; what is remembered must not be used then. */
   readonly connected: boolean;
   announce(topic: Topic, id: string): Promise<void>;
@@ -27,6 +29,7 @@ export interface Announcements {
 
 /** What a process remembers of a route is believed for no longer than this. */
 export const routeLeaseMs = 1_000;
+const countEveryMs = 5_000;
 const applicationName = "whs announcements";
 const channel = "whs_forget";
 const acknowledgements = "whs_forgotten";
@@ -67,14 +70,29 @@ export async function openAnnouncements(options: { url: string; db: Kysely<Schem
     if (entry.missing <= 0) entry.done();
   });
 
+  let processes = 1;
+  const count = async (): Promise<number> => {
+    processes = Math.max(1, await countListeners(options.db));
+    return processes;
+  };
+  await count();
+  const counting = setInterval(
+    () => count().catch((error: unknown) => options.log.warn({ err: error }, "Cannot count the live processes")),
+    countEveryMs,
+  );
+  counting.unref();
+
   return {
+    get processes() {
+      return processes;
+    },
     subscribe: (listener) => void listeners.push(listener),
     get connected() {
       return notifications.connected;
     },
     async announce(topic, id) {
       forget(topic, id);
-      const others = (await countListeners(options.db)) - 1;
+      const others = (await count()) - 1;
       if (others <= 0) return;
       const nonce = randomUUID();
       await new Promise<void>((resolve) => {
@@ -90,7 +108,10 @@ export async function openAnnouncements(options: { url: string; db: Kysely<Schem
           .catch((error: unknown) => options.log.warn({ err: error, topic }, "Cannot announce; waiting for leases to end"));
       });
     },
-    close: () => notifications.close(),
+    async close() {
+      clearInterval(counting);
+      await notifications.close();
+    },
   };
 }
 

@@ -54,11 +54,24 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
 
   const now = (): Date => new Date();
   const announcements = await openAnnouncements({ url: config.databaseUrl, db: database.kysely, log });
-  const gateway = createGateway({ db: database.kysely, log, keys, config, hearsChanges: () => announcements.connected });
+  const gateway = createGateway({
+    db: database.kysely,
+    log,
+    keys,
+    config,
+    now,
+    hearsChanges: () => announcements.connected,
+    processes: () => announcements.processes,
+  });
   const verifyJwt = createJwtVerifier({ ...config.oidc, now });
   const authenticator = createAuthenticator({ db: database.kysely, verifyJwt, now, log });
   announcements.subscribe({
-    forget: (topic, id) => (topic === "route" ? gateway.routing.forget(id) : authenticator.forgetUser(id)),
+    forget: (topic, id) => {
+      if (topic === "route") return gateway.routing.forget(id);
+      authenticator.forgetUser(id);
+      // The plan may be another one now.
+      gateway.limits.budgets.giveBack(id);
+    },
     forgetAll: () => {
       gateway.routing.forgetAll();
       authenticator.forgetAll();

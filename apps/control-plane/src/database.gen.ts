@@ -255,9 +255,6 @@ export interface WhsUsageCounters {
   compute_ms: Generated<number>;
   cost_usd_estimated: Generated<number>;
   errors: Generated<number>;
-  leased_compute_ms: Generated<number>;
-  leased_requests: Generated<number>;
-  leased_tokens: Generated<number>;
   period: string;
   platform_tool_calls: Generated<number>;
   requests: Generated<number>;
@@ -279,15 +276,18 @@ export interface WhsUsageHourly {
 }
 
 export interface WhsUsageLeases {
-  created_at: Generated<Date>;
   expires_at: Date;
   gateway_id: string;
   granted_compute_ms: number;
   granted_requests: number;
   granted_tokens: number;
-  id: string;
   period: string;
-  runtime_provider: string;
+  settled_compute_ms: Generated<number>;
+  settled_requests: Generated<number>;
+  settled_tokens: Generated<number>;
+  spent_compute_ms: Generated<number>;
+  spent_requests: Generated<number>;
+  spent_tokens: Generated<number>;
   user_id: string;
 }
 

@@ -51,7 +51,6 @@ export type Schema = Refine<
     "whs.metrics_events": Refine<Tables["whs.metrics_events"], { runtime_provider: RuntimeProviderName }>;
     "whs.agent_log_lines": Refine<Tables["whs.agent_log_lines"], { level: LogLine["level"]; source: LogLine["source"] }>;
     "whs.usage_counters": Refine<Tables["whs.usage_counters"], { runtime_provider: RuntimeProviderName }>;
-    "whs.usage_leases": Refine<Tables["whs.usage_leases"], { runtime_provider: RuntimeProviderName }>;
     "whs.subscriptions": Refine<Tables["whs.subscriptions"], { provider: "lemonsqueezy" | "local"; tier: Tier }>;
     "whs.billing_events": Refine<Tables["whs.billing_events"], { outcome: "applied" | "stale" | "ignored" }>;
   }

@@ -6,6 +6,7 @@ import { type Dependencies, systemContext } from "./context.ts";
 import { removeAgent, removeAgentJob } from "./features/agents/index.ts";
 import { deploy, deployJob, failStuckDeployments, pushTelemetryKey, pushTelemetryKeyJob } from "./features/deployments/index.ts";
 import { expireSessions } from "./features/invocations/index.ts";
+import { reclaimLostLeases } from "./features/limits/index.ts";
 import { pushSecretsJob, runPushSecrets } from "./features/secrets/index.ts";
 import { countLostInvocations, type TelemetryIngestion } from "./features/telemetry/index.ts";
 import { deleteUnusedUploads } from "./features/uploads/index.ts";
@@ -38,6 +39,7 @@ export async function startJobs(
     "* * * * *",
     async () => void (await countLostInvocations(options.ingestion, as("count_lost"))),
   );
+  await jobs.schedule(byTheClock("limits.reclaim_leases"), "* * * * *", () => reclaimLostLeases(as("reclaim_leases")));
   await jobs.schedule(byTheClock("sessions.expire"), "*/5 * * * *", () => expireSessions(as("expire_sessions")));
   await jobs.schedule(byTheClock("uploads.delete_unused"), "17 * * * *", () => deleteUnusedUploads(as("delete_uploads")));
   await jobs.schedule(byTheClock("idempotency.delete_expired"), "27 * * * *", () =>

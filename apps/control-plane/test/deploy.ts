@@ -1,6 +1,6 @@
 import { createBundleArchive } from "@whs/artifact";
 import type { Agent, Deployment } from "@whs/api";
-import { expect } from "vitest";
+import { expect, vi } from "vitest";
 import type { TestUser } from "./harness.ts";
 
 export interface DeployOptions {
@@ -45,19 +45,15 @@ export async function requestDeployment(person: TestUser, agentId: string, optio
 }
 
 /** Waits until a deployment has ended, one way or the other. */
-export async function deploymentEnd(person: TestUser, id: string): Promise<Deployment> {
-  let deployment: Deployment | undefined;
-  await expect
-    .poll(
-      async () => {
-        const answer = await person.request<{ deployment: Deployment }>("GET", `/v1/deployments/${id}`);
-        deployment = answer.body.deployment;
-        return deployment.status;
-      },
-      { timeout: 25_000, interval: 30 },
-    )
-    .not.toBe("deploying");
-  return deployment as Deployment;
+export function deploymentEnd(person: TestUser, id: string): Promise<Deployment> {
+  return vi.waitFor(
+    async () => {
+      const { deployment } = (await person.request<{ deployment: Deployment }>("GET", `/v1/deployments/${id}`)).body;
+      if (deployment.status === "deploying") throw new Error("The deployment is still running");
+      return deployment;
+    },
+    { timeout: 25_000, interval: 30 },
+  );
 }
 
 /** Deploys and expects it to serve. */

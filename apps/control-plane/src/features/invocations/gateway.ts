@@ -1,9 +1,11 @@
-import { createSessionIds, type SessionIds } from "@whs/platform/ids";
+import { createSessionIds, createTaggedIds, type SessionIds } from "@whs/platform/ids";
 import type { Kysely } from "kysely";
+import { randomBytes } from "node:crypto";
 import type { Config } from "../../config.ts";
 import type { Schema } from "../../database.ts";
 import type { Keys } from "../../keys.ts";
 import type { Logger } from "@whs/platform/log";
+import { createBudgets, createLimits, createPredictions, createRates, type Limits } from "../limits/index.ts";
 import { createInvocationLog, type InvocationLog } from "./record.ts";
 import { createRouting, type Routing } from "./routing.ts";
 
@@ -12,8 +14,11 @@ export interface Gateway {
   routing: Routing;
   sessionIds: SessionIds;
   invocationLog: InvocationLog;
+  limits: Limits;
+  /** Makes ids that say which gateway accepted the invocation. */
+  newEventId: () => string;
   running: Set<AbortController>;
-  /** Refuses nothing, waits for what runs, then stops what still does and writes what is not written yet. */
+  /** Refuses nothing, waits for what runs, then stops what still does, writes what is not written yet and gives leases back. */
   drain(timeoutMs: number): Promise<void>;
 }
 
@@ -24,20 +29,32 @@ export function createGateway(options: {
   log: Logger;
   keys: Keys;
   config: Config;
+  now: () => Date;
+  /** Whether what other processes announce arrives. */
   hearsChanges: () => boolean;
+  /** How many gateways share the users' rates. */
+  processes: () => number;
 }): Gateway {
+  const { db, log, now } = options;
+  const gatewayId = randomBytes(4).toString("hex");
+  const eventIds = createTaggedIds(gatewayId);
+  const budgets = createBudgets({ db, log, now, gatewayId });
+  const limits = createLimits({ budgets, rates: createRates({ gateways: options.processes }), predictions: createPredictions() });
   const running = new Set<AbortController>();
-  const invocationLog = createInvocationLog({ db: options.db, log: options.log, sessionIdleMs: options.config.sessionIdleMs });
+  const invocationLog = createInvocationLog({ db, log, sessionIdleMs: options.config.sessionIdleMs });
   return {
-    routing: createRouting({ db: options.db, hearsChanges: options.hearsChanges }),
+    routing: createRouting({ db, hearsChanges: options.hearsChanges }),
     sessionIds: createSessionIds(options.keys.session),
     invocationLog,
+    limits,
+    newEventId: () => eventIds.newId("evt"),
     running,
     async drain(timeoutMs) {
       const deadline = performance.now() + timeoutMs;
       while (running.size > 0 && performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, lookEveryMs));
       for (const controller of running) controller.abort();
       await invocationLog.flush();
+      await budgets.close();
     },
   };
 }

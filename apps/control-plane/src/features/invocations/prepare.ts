@@ -1,10 +1,11 @@
 import type { InvokeRequest } from "@whs/api";
 import { AppError, conflict, notFound } from "@whs/platform/errors";
-import { idTimeMs, newId } from "@whs/platform/ids";
+import { idTimeMs } from "@whs/platform/ids";
 import type { InvokeInput, Message } from "@whs/runtimes";
 import type { RuntimeProvider } from "@whs/runtimes";
 import { requireRuntime } from "../agents/index.ts";
 import type { Context } from "../../context.ts";
+import type { Admission } from "../limits/index.ts";
 import type { Gateway } from "./gateway.ts";
 import type { Route } from "./routing.ts";
 import { findSession } from "./store.ts";
@@ -15,6 +16,8 @@ export interface PreparedInvocation {
   input: Omit<InvokeInput, "signal" | "timeoutMs">;
   /** Absent on stateless agents. */
   sessionId: string | undefined;
+  /** The caller's right to this invocation; `runInvocation` ends it. */
+  admission: Admission;
 }
 
 export interface InvocationRequest {
@@ -22,11 +25,13 @@ export interface InvocationRequest {
   body: InvokeRequest;
   traceId: string;
   traceparent: string | undefined;
+  /** Gets the `RateLimit-*` headers of the answer. */
+  tellLimits: (headers: Readonly<Record<string, string>>) => void;
 }
 
 /**
  * Everything that is decided before the runtime is reached, in this order: agent and deployment state, runtime gate,
- * session. What is refused here is not counted.
+ * session, budget, concurrency and rate. What is refused here is not counted.
  */
 export async function prepareInvocation(gateway: Gateway, context: Context, request: InvocationRequest): Promise<PreparedInvocation> {
   const route = await gateway.routing.find(context.user.id, request.agentId);
@@ -37,18 +42,22 @@ export async function prepareInvocation(gateway: Gateway, context: Context, requ
   const provider = context.providers[route.runtimeProvider];
   if (provider === undefined) throw new AppError("UNAVAILABLE", `This installation has no ${route.runtimeProvider} runtime.`);
   const sessionId = route.active.sessionful ? await openSession(gateway, context, request) : refuseSession(request.body.sessionId);
+  const messages = toMessages(request.body.input);
+  const admission = await gateway.limits.admit(context, { agentId: request.agentId, inputCharacters: countCharacters(messages) });
+  request.tellLimits(admission.headers);
   return {
     route,
     provider,
     sessionId,
+    admission,
     input: {
       userId: route.userId,
       agentId: route.agentId,
       deploymentId: route.active.deploymentId,
-      eventId: newId("evt"),
+      eventId: gateway.newEventId(),
       traceId: request.traceId,
       ...(request.traceparent === undefined ? {} : { traceparent: request.traceparent }),
-      messages: toMessages(request.body.input),
+      messages,
       options: toOptions(request.body.options),
       ...(sessionId === undefined ? {} : { providerSessionId: sessionId }),
     },
@@ -79,6 +88,13 @@ export function sessionExpired(): AppError {
 
 function toMessages(input: InvokeRequest["input"]): readonly Message[] {
   return input.messages ?? [{ role: "user", content: input.prompt ?? "" }];
+}
+
+/** UTF-16 units, as tokens are estimated from. */
+function countCharacters(messages: readonly Message[]): number {
+  let characters = 0;
+  for (const message of messages) characters += message.content.length;
+  return characters;
 }
 
 function toOptions(options: InvokeRequest["options"]): InvokeInput["options"] {

@@ -39,5 +39,8 @@ function toRequest(agentId: string, body: InvokeRequest, http: Http): Invocation
     body,
     traceId: http.request.traceId,
     traceparent: typeof traceparent === "string" && traceparentPattern.test(traceparent) ? traceparent : undefined,
+    tellLimits: (headers) => {
+      for (const [name, value] of Object.entries(headers)) http.setHeader(name, value);
+    },
   };
 }

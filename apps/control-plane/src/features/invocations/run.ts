@@ -45,13 +45,18 @@ export async function runInvocation(
     });
   try {
     const output = await work({ ...prepared.input, signal: controller.signal, timeoutMs: context.config.invokeTimeoutMs });
+    prepared.admission.used(output.usage);
     record({ statusCode: 200, sessionStored: output.sessionStored });
     return output;
   } catch (error) {
     const appError = toInvocationError(error);
     // A run that failed may have stored something before it did.
-    if (!(error instanceof ProviderError) || error.reached)
+    if (error instanceof ProviderError && !error.reached) {
+      prepared.admission.notReached();
+    } else {
+      prepared.admission.used(undefined);
       record({ statusCode: appError.status, error: appError, sessionStored: prepared.sessionId !== undefined });
+    }
     throw appError;
   } finally {
     callerGone?.removeEventListener("abort", stop);

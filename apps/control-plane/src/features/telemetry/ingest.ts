@@ -5,6 +5,7 @@ import { parseInput } from "@whs/platform/http";
 import { idTimeMs } from "@whs/platform/ids";
 import { createHash } from "node:crypto";
 import type { Dependencies, SystemContext } from "../../context.ts";
+import { settleReservations } from "../limits/index.ts";
 import { eventIdFor } from "./event-id.ts";
 import { type AcceptedEvent, insertEvents, type TelemetryOwner } from "./store.ts";
 import { createTelemetryVerifier, type SignedReport, type TelemetryVerifier } from "./verify.ts";
@@ -37,7 +38,7 @@ export function createTelemetryIngestion(dependencies: Dependencies): TelemetryI
     maxItems: maxGroup,
     maxQueued,
     commit: async (events) => {
-      const inserted = await insertEvents(dependencies.db, events);
+      const inserted = await insertEvents(dependencies.db, events, settleReservations);
       // The same event twice in one group: the first is new, the second is not.
       return events.map(({ eventId }) => inserted.delete(eventId));
     },

@@ -35,12 +35,15 @@ export interface AcceptedEvent {
   event: TelemetryEvent;
 }
 
+/** Settles in the same transaction what gateways reserved for events that are new. */
+export type Settle = (transaction: Transaction<Schema>, events: readonly AcceptedEvent[]) => Promise<void>;
+
 /**
  * Inserts events and adds those that are new to the totals, all in one transaction. Rows are written in a fixed order,
  * so that two writers cannot lock each other out.
  * @returns the ids that were new.
  */
-export function insertEvents(db: Kysely<Schema>, events: readonly AcceptedEvent[]): Promise<Set<string>> {
+export function insertEvents(db: Kysely<Schema>, events: readonly AcceptedEvent[], settle: Settle): Promise<Set<string>> {
   const unique = [...new Map(events.map((event) => [event.eventId, event])).values()].toSorted((a, b) => (a.eventId < b.eventId ? -1 : 1));
   return db.transaction().execute(async (transaction) => {
     const inserted = await insertNew(transaction, unique);
@@ -48,6 +51,7 @@ export function insertEvents(db: Kysely<Schema>, events: readonly AcceptedEvent[
     if (fresh.length > 0) {
       await addToCounters(transaction, fresh);
       await addToHours(transaction, fresh);
+      await settle(transaction, fresh);
     }
     return inserted;
   });

@@ -1,11 +1,16 @@
 import type { AnswerOf, getUsage as endpoint } from "@whs/api";
 import type { Context } from "../../context.ts";
+import { readPending } from "../limits/index.ts";
 import { findTier, readCounters, type Totals } from "./store.ts";
 
 /** What the account used in a calendar month, against its plan. */
 export async function getUsage(context: Context, input: { period?: string | undefined }): Promise<AnswerOf<typeof endpoint>> {
   const period = input.period ?? context.now().toISOString().slice(0, 7);
-  const [rows, tier] = await Promise.all([readCounters(context.db, context.user.id, period), findTier(context.db, context.user.id)]);
+  const [rows, tier, pending] = await Promise.all([
+    readCounters(context.db, context.user.id, period),
+    findTier(context.db, context.user.id),
+    readPending(context.db, context.user.id, period),
+  ]);
   const entitlements = context.tiers[tier];
   return {
     period,
@@ -21,7 +26,7 @@ export async function getUsage(context: Context, input: { period?: string | unde
       cloudflare: sum(rows.filter((row) => row.runtimeProvider === "cloudflare")),
       agentcore: sum(rows.filter((row) => row.runtimeProvider === "agentcore")),
     },
-    pending: { requests: 0, tokens: 0, computeMs: 0 },
+    pending,
   };
 }
 
