@@ -1,7 +1,6 @@
-import { createHash } from "node:crypto";
-import { access, constants, type FileHandle, open, rm, stat } from "node:fs/promises";
+import { access, constants, type FileHandle, open, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { Readable } from "node:stream";
+import type { Readable } from "node:stream";
 import {
   createDirectory,
   isSystemError,
@@ -11,6 +10,7 @@ import {
   sweepFiles,
   temporaryPath,
 } from "../durable-files/index.ts";
+import { type MeasuredSource, measure } from "./measured-source.ts";
 import { type BlobStore, BlobStoreError, type BlobWriteOptions, requireKey, type WrittenBlob } from "./port.ts";
 
 /** No upload takes a day without a byte; a temporary file that old was left by a process that was killed. */
@@ -54,7 +54,7 @@ class FileBlobStore implements BlobStore {
       if (this.#now() - this.#sweptAtMs > SWEEP_INTERVAL_MS) await this.#sweep();
       const temporary = temporaryPath(this.#temporary);
       try {
-        const written = await writeStream(temporary, source, maxBytes);
+        const written = await writeStream(temporary, measure(source, maxBytes));
         await createDirectory(dirname(target));
         await moveIntoPlace(temporary, target);
         return written;
@@ -72,7 +72,9 @@ class FileBlobStore implements BlobStore {
     const path = this.localPath(key);
     return orUnavailable("read a blob", async () => {
       const file = await openBlob(path);
-      return file.createReadStream();
+      if (file !== undefined) return file.createReadStream();
+      await this.#requireFolder();
+      throw new BlobStoreError("not_found", "There is no such blob.");
     });
   }
 
@@ -82,8 +84,9 @@ class FileBlobStore implements BlobStore {
       try {
         return (await stat(path)).isFile();
       } catch (error) {
-        if (isSystemError(error, "ENOENT", "ENOTDIR")) return false;
-        throw error;
+        if (!isSystemError(error, "ENOENT", "ENOTDIR")) throw error;
+        await this.#requireFolder();
+        return false;
       }
     });
   }
@@ -102,8 +105,20 @@ class FileBlobStore implements BlobStore {
 
   async healthcheck(): Promise<void> {
     return orUnavailable("use the blob store", async () => {
-      for (const directory of [this.#blobs, this.#temporary]) await access(directory, constants.W_OK | constants.X_OK);
+      await this.#requireFolder();
+      const probe = temporaryPath(this.#temporary);
+      await writeFile(probe, "", { flag: "wx", mode: PRIVATE_FILE_MODE });
+      await rm(probe);
     });
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  /** A blob that is gone is one thing, a storage that is gone another. */
+  async #requireFolder(): Promise<void> {
+    await access(this.#blobs, constants.W_OK | constants.X_OK);
   }
 
   async #sweep(): Promise<void> {
@@ -112,7 +127,7 @@ class FileBlobStore implements BlobStore {
   }
 }
 
-async function openBlob(path: string): Promise<FileHandle> {
+async function openBlob(path: string): Promise<FileHandle | undefined> {
   try {
     const file = await open(path, "r");
     if ((await file.stat()).isFile()) return file;
@@ -120,37 +135,19 @@ async function openBlob(path: string): Promise<FileHandle> {
   } catch (error) {
     if (!isSystemError(error, "ENOENT", "ENOTDIR")) throw error;
   }
-  throw new BlobStoreError("not_found", "There is no such blob.");
+  return undefined;
 }
 
-/** Writes and syncs a new file, hashing and counting on the way. */
-async function writeStream(path: string, source: AsyncIterable<Uint8Array>, maxBytes: number): Promise<WrittenBlob> {
-  const hash = createHash("sha256");
-  let sizeBytes = 0;
+/** Writes and syncs a new file. */
+async function writeStream(path: string, { chunks, measured }: MeasuredSource): Promise<WrittenBlob> {
   const file = await open(path, "wx", PRIVATE_FILE_MODE);
   try {
-    for await (const chunk of chunksOf(source)) {
-      sizeBytes += chunk.length;
-      if (sizeBytes > maxBytes) throw new BlobStoreError("too_large", `A blob here may have ${maxBytes} bytes; this one has more.`);
-      hash.update(chunk);
-      await file.writeFile(chunk);
-    }
+    for await (const chunk of chunks) await file.writeFile(chunk);
     await file.sync();
   } finally {
     await file.close();
   }
-  return { sizeBytes, sha256: hash.digest("hex") };
-}
-
-/** The source's chunks, with its failures told apart from those of the storage. */
-async function* chunksOf(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  try {
-    // Leaving a stream early would destroy it, and with it the connection on which the refusal is to be answered.
-    const chunks = source instanceof Readable ? source.iterator({ destroyOnReturn: false }) : source;
-    for await (const chunk of chunks) yield chunk as Uint8Array;
-  } catch (error) {
-    throw new BlobStoreError("source_failed", "The source of a blob failed or ended early.", { cause: error });
-  }
+  return measured();
 }
 
 /** Gives whatever the file system throws a type. */
@@ -159,7 +156,8 @@ async function orUnavailable<T>(what: string, action: () => Promise<T>): Promise
     return await action();
   } catch (error) {
     if (error instanceof BlobStoreError) throw error;
-    throw new BlobStoreError("unavailable", `Cannot ${what}: ${error instanceof Error ? error.message : "unknown failure"}.`, {
+    const code = isSystemError(error, "EACCES", "EPERM", "EROFS") ? "denied" : "unavailable";
+    throw new BlobStoreError(code, `Cannot ${what}: ${error instanceof Error ? error.message : "unknown failure"}.`, {
       cause: error,
     });
   }

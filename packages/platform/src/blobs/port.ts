@@ -30,8 +30,10 @@ export interface BlobStore {
   delete(key: string): Promise<void>;
   /** Path of the blob's file, for stores that have files; says nothing about whether it exists. */
   localPath?(key: string): string;
-  /** @throws BlobStoreError when blobs could not be written now. */
+  /** @throws BlobStoreError when the store is not to be reached, or refuses this process. */
   healthcheck(): Promise<void>;
+  /** Ends connections; the store is not used after it. */
+  close(): Promise<void>;
 }
 
 export type BlobStoreErrorCode =
@@ -40,6 +42,8 @@ export type BlobStoreErrorCode =
   | "too_large"
   /** The source failed or ended early; what it failed with is the cause. */
   | "source_failed"
+  /** The storage refuses what this process is or presents: its user, its credentials or its policy. */
+  | "denied"
   /** The storage did not do what it was asked. */
   | "unavailable";
 

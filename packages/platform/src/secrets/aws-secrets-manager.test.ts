@@ -2,6 +2,7 @@ import { inspect } from "node:util";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { accessKeyId, secretAccessKey } from "../aws/testing/signature-v4.ts";
 import { ConfigurationError } from "../config/index.ts";
+import { openAwsSecretsManager } from "./aws-secrets-manager.ts";
 import { openSecretStore, type SecretStore } from "./index.ts";
 import { describeSecretStore } from "./testing/conformance.ts";
 import { SecretsManagerPeer } from "./testing/secrets-manager-peer.ts";
@@ -103,6 +104,14 @@ describe("a request", () => {
     peer.instead.push(throttled, throttled, { status: 500 });
     await store.putByPath("system/x", "one");
     expect(await store.getByPath("system/x")).toBe("one");
+  });
+
+  test("that is not answered ends in time", async () => {
+    const timeouts = { connectionTimeout: 1_000, requestTimeout: 50, socketTimeout: 1_000 };
+    const store = await openAwsSecretsManager(new URL(urlOf()), { url: urlOf(), dataDir: "", masterKeyFile: "" }, timeouts);
+    stores.push(store);
+    peer.silent = true;
+    await expect(store.get(`aws-sm:${"0".repeat(32)}:1`)).rejects.toMatchObject({ code: "unavailable" });
   });
 
   test("does not show an answer that it cannot read", async () => {

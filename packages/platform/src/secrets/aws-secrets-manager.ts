@@ -1,6 +1,6 @@
 import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { createHash } from "node:crypto";
-import { readEndpointOptions } from "../aws/index.ts";
+import { type AwsTimeouts, readEndpointOptions } from "../aws/index.ts";
 import { ConfigurationError } from "../config/index.ts";
 import { AwsEntries } from "./aws-entries.ts";
 import { AwsRecords, isRecordHandle, PART_BYTES } from "./aws-records.ts";
@@ -14,7 +14,7 @@ const REF_START = "aws-sm:";
 const POINTER_START = "at:";
 /** For an API call with its retries, which the SDK spaces out when it is throttled. */
 const MAX_ATTEMPTS = 5;
-const TIMEOUTS = { connectionTimeout: 3_000, requestTimeout: 10_000 };
+const defaultTimeouts: AwsTimeouts = { connectionTimeout: 3_000, requestTimeout: 5_000, socketTimeout: 5_000 };
 const ENSURE_PAUSE_MS = 50;
 const POINTER_ATTEMPTS = 5;
 
@@ -38,8 +38,12 @@ interface Settings {
  * @throws ConfigurationError for a URL that cannot be used.
  * @throws SecretStoreError `denied` or `unavailable`
  */
-export async function openAwsSecretsManager(url: URL, options: SecretStoreOptions): Promise<SecretStore> {
-  const store = new AwsSecretsManagerStore(readUrl(url, options.allowHttp === true));
+export async function openAwsSecretsManager(
+  url: URL,
+  options: SecretStoreOptions,
+  timeouts: AwsTimeouts = defaultTimeouts,
+): Promise<SecretStore> {
+  const store = new AwsSecretsManagerStore(readUrl(url, options.allowHttp === true, timeouts));
   try {
     await store.healthcheck();
     return store;
@@ -49,7 +53,7 @@ export async function openAwsSecretsManager(url: URL, options: SecretStoreOption
   }
 }
 
-function readUrl(url: URL, allowHttp: boolean): Settings {
+function readUrl(url: URL, allowHttp: boolean, timeouts: AwsTimeouts): Settings {
   const should = "it should be like aws-sm://eu-central-1/whs";
   const wrong = (text: string) => new ConfigurationError(`Cannot start:\n  SECRETS_URL${text}`);
   if (url.username !== "" || url.password !== "" || url.port !== "" || url.hash !== "")
@@ -65,7 +69,7 @@ function readUrl(url: URL, allowHttp: boolean): Settings {
   const client = new SecretsManagerClient({
     region: url.hostname,
     maxAttempts: MAX_ATTEMPTS,
-    requestHandler: TIMEOUTS,
+    requestHandler: { ...timeouts, throwOnRequestTimeout: true },
     ...readEndpointOptions("SECRETS_URL", url, allowHttp),
   });
   return { client, prefix, kmsKeyId: url.searchParams.get("kms-key") ?? undefined, recoveryDays: days === null ? undefined : Number(days) };

@@ -5,10 +5,10 @@ import { requireValue, SecretStoreError } from "./port.ts";
 const ATTEMPTS = 10;
 
 export interface EnsureSteps {
-  read(): Promise<string | undefined>;
+  read: () => Promise<string | undefined>;
   /** Writes unless there is a value already. @returns whether it did. */
-  writeIfFree(value: string): Promise<boolean>;
-  generate(): string;
+  writeIfFree: (value: string) => Promise<boolean>;
+  generate: () => string;
   /** Between attempts, doubled each time up to sixteenfold; the first retry is at once. */
   pauseMs: number;
 }

@@ -9,7 +9,7 @@ import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ConfigurationError } from "../config/index.ts";
 import { openSecretStore, type SecretStore, SecretStoreError, type SecretStoreOptions } from "./index.ts";
-import { asNobody } from "./testing/as-nobody.ts";
+import { asNobody } from "../testing/as-nobody.ts";
 import { describeSecretStore } from "./testing/conformance.ts";
 
 let dataDir = "";

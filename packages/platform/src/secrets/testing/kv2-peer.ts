@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { z } from "zod";
-import { HttpPeer, type PeerAnswer } from "./http-peer.ts";
+import { HttpPeer, type PeerAnswer } from "../../testing/http-peer.ts";
 
 interface Version {
   data: Record<string, unknown>;

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { z } from "zod";
 import { refuseSignature } from "../../aws/testing/signature-v4.ts";
-import { HttpPeer, type PeerAnswer } from "./http-peer.ts";
+import { HttpPeer, type PeerAnswer } from "../../testing/http-peer.ts";
 
 interface Secret {
   createdAt: Date;

@@ -6,8 +6,13 @@ import { buffer } from "node:stream/consumers";
 export interface PeerAnswer {
   status: number;
   headers?: Record<string, string>;
-  body?: string;
+  body?: string | Buffer;
+  /** The connection ends after so many bytes of the body. */
+  cutAfterBytes?: number;
 }
+
+/** What is kept of a request's body. */
+const KEPT_BYTES = 64 * 1024;
 
 /** A server on loopback that can do what networks and servers do to their clients. */
 export class HttpPeer {
@@ -26,7 +31,12 @@ export class HttpPeer {
     this.#handle = handle;
     this.#server = createServer((request, response) => {
       void buffer(request).then((body) => {
-        this.requests.push({ method: request.method ?? "", url: request.url ?? "", headers: request.headers, body: body.toString("utf8") });
+        this.requests.push({
+          method: request.method ?? "",
+          url: request.url ?? "",
+          headers: request.headers,
+          body: body.toString("utf8", 0, KEPT_BYTES),
+        });
         if (this.silent) return;
         const answer = this.instead.shift() ?? this.#handle(request, body);
         if (this.loseAnswers > 0) {
@@ -34,7 +44,12 @@ export class HttpPeer {
           request.socket.destroy();
           return;
         }
-        response.writeHead(answer.status, answer.headers).end(answer.body);
+        if (answer.cutAfterBytes === undefined) {
+          response.writeHead(answer.status, answer.headers).end(answer.body);
+          return;
+        }
+        response.writeHead(answer.status, { ...answer.headers, "content-length": String(answer.body?.length) });
+        response.write(answer.body?.slice(0, answer.cutAfterBytes), () => request.socket.destroy());
       });
     });
   }

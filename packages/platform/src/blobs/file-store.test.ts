@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { on, once } from "node:events";
+import { chmodSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import { createServer, request as httpRequest } from "node:http";
 import { type AddressInfo, connect } from "node:net";
@@ -12,7 +13,9 @@ import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ConfigurationError } from "../config/index.ts";
 import { openFileBlobStore } from "./file-store.ts";
+import { asNobody } from "../testing/as-nobody.ts";
 import { type BlobStore, BlobStoreError, openBlobStore } from "./index.ts";
+import { describeBlobStore } from "./testing/conformance.ts";
 
 let directory = "";
 let store: Awaited<ReturnType<typeof openFileBlobStore>>;
@@ -27,9 +30,31 @@ afterEach(async () => {
   await rm(directory, { recursive: true });
 });
 
+let takeBackRights: (() => void) | undefined;
+describeBlobStore("file", async () => ({
+  open: () => openBlobStore(directory),
+  leftovers,
+  faults: {
+    deny: async () => {
+      takeBackRights = asNobody();
+      if (takeBackRights !== undefined) return;
+      chmodSync(directory, 0o000);
+      takeBackRights = () => chmodSync(directory, 0o700);
+    },
+    stop: async () => {
+      await rm(directory, { recursive: true });
+      await writeFile(directory, "a file where the directory was");
+    },
+  },
+  close: async () => {
+    takeBackRights?.();
+    takeBackRights = undefined;
+  },
+}));
+
 const maxBytes = 1_000_000;
 const read = async (from: BlobStore, key: string) => buffer(await from.openRead(key));
-const leftovers = () => readdir(join(directory, "tmp"));
+const leftovers = (): Promise<string[]> => readdir(join(directory, "tmp"));
 const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
 
 async function* failing(after: Uint8Array): AsyncGenerator<Uint8Array> {
@@ -279,7 +304,7 @@ describe("the store", () => {
   });
 
   test.each([
-    ["s3://key:secret@bucket/x", /s3: are not available in this version/],
+    ["gs://key:secret@bucket/x", /gs: are not available in this version/],
     ["HTTPS://x", /https:/],
     ["", /BLOB_URL is empty/],
     ["file://host/x", /without a host/],
@@ -291,7 +316,7 @@ describe("the store", () => {
   });
 
   test("takes further drivers by scheme", async () => {
-    expect(await openBlobStore("s3://bucket", { "s3:": () => Promise.resolve(store) })).toBe(store);
+    expect(await openBlobStore("gs://bucket", {}, { "gs:": () => Promise.resolve(store) })).toBe(store);
   });
 
   test("is healthy until its directory is gone", async () => {
