@@ -1,4 +1,5 @@
 import type { ArchiveEntry } from "./archive-entry.ts";
+import { BundleError } from "./bundle-error.ts";
 import { BUNDLE_LIMITS, type BundleLimits } from "./limits.ts";
 import { readTarGz } from "./read-tar-gz.ts";
 import { readZip } from "./read-zip.ts";
@@ -9,6 +10,11 @@ export interface ReadOptions {
   limits?: Partial<BundleLimits>;
   /** Aborting ends the reading with the signal's reason. */
   signal?: AbortSignal;
+  /**
+   * For archives that wrap their content in one folder, whose name this must match: every entry has to lie in it, and it is
+   * taken off their paths.
+   */
+  wrappingFolder?: RegExp;
 }
 
 /**
@@ -19,8 +25,23 @@ export async function* readArchive(source: ArchiveSource, options: ReadOptions =
   const limits = { ...BUNDLE_LIMITS, ...options.limits };
   const opened = await openSource(source, limits);
   const entries = opened.format === "zip" ? readZip(opened, limits) : readTarGz(opened, limits);
+  const unwrap = options.wrappingFolder === undefined ? (entry: ArchiveEntry) => entry : unwrapFrom(options.wrappingFolder);
   for await (const entry of entries) {
     options.signal?.throwIfAborted();
-    yield entry;
+    const unwrapped = unwrap(entry);
+    if (unwrapped !== undefined) yield unwrapped;
   }
+}
+
+/** The folder itself gives undefined. */
+function unwrapFrom(pattern: RegExp): (entry: ArchiveEntry) => ArchiveEntry | undefined {
+  let folder: string | undefined;
+  return (entry) => {
+    const [top = ""] = entry.path.split("/", 1);
+    const isInside = entry.path.length > top.length;
+    folder ??= top;
+    if (top !== folder || !pattern.test(top) || (!isInside && entry.type === "file"))
+      throw new BundleError("ARCHIVE_FOLDER", "it does not lie in the one folder that the archive must consist of", { entry: entry.path });
+    return isInside ? { ...entry, path: entry.path.slice(top.length + 1) } : undefined;
+  };
 }
