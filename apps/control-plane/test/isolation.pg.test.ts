@@ -35,7 +35,7 @@ const validBodies: Readonly<Record<string, unknown>> = {
   "invoke.stream": { input: { prompt: "hi" } },
 };
 
-const byId = Object.values(whsEndpoints).filter((endpoint) => endpoint.path.includes("{"));
+const byId = Object.values(whsEndpoints).filter((endpoint) => endpoint.access.kind === "user" && endpoint.path.includes("{"));
 
 function pathFor(path: string, ids: Record<"agent" | "deployment" | "token" | "trace", string>): string {
   return path

@@ -4,8 +4,15 @@ import type { Scope } from "./schemas/token.ts";
 
 export type Method = "GET" | "POST" | "PATCH" | "DELETE";
 
-/** Who may call: a signed-in user (JWT, or an API token that bears the scope), a signed server, or anyone. */
-export type Access = { kind: "user"; scope: Scope | null } | { kind: "signature"; headers: readonly string[] } | { kind: "public" };
+/**
+ * Who may call: a signed-in user (JWT, or an API token that bears the scope), the installation's operator (by a token of
+ * its own, which is nobody's), a signed server, or anyone.
+ */
+export type Access =
+  | { kind: "user"; scope: Scope | null }
+  | { kind: "operator" }
+  | { kind: "signature"; headers: readonly string[] }
+  | { kind: "public" };
 
 export type RequestBody =
   | { kind: "json"; schema: z.ZodType; maxBytes?: number }

@@ -20,6 +20,7 @@ export function openApiDocument(endpoints: Record<string, Endpoint>, info: { tit
     components: {
       securitySchemes: {
         bearer: { type: "http", scheme: "bearer", description: "A JWT of the configured OIDC issuer, or an API token `whs_…`" },
+        operator: { type: "http", scheme: "bearer", description: "The installation's `WHS_OPERATOR_TOKEN`; no user's credential is taken" },
       },
       schemas: { Error: errorSchema() },
     },
@@ -33,6 +34,7 @@ function operation(endpoint: Endpoint): Json {
     summary: endpoint.summary,
     ...(endpoint.description === undefined ? {} : { description: endpoint.description }),
     ...(endpoint.access.kind === "user" ? { security: [{ bearer: [] }] } : {}),
+    ...(endpoint.access.kind === "operator" ? { security: [{ operator: [] }] } : {}),
     ...(endpoint.access.kind === "user" && endpoint.access.scope !== null ? { "x-scope": endpoint.access.scope } : {}),
     parameters: [
       ...parameters(endpoint, "path", endpoint.params),

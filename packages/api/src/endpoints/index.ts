@@ -1,13 +1,15 @@
 import * as account from "./account.ts";
 import * as agents from "./agents.ts";
+import * as billing from "./billing.ts";
 import * as deployments from "./deployments.ts";
 import * as internal from "./internal.ts";
 import * as invocations from "./invocations.ts";
+import * as operator from "./operator.ts";
 import * as telemetry from "./telemetry.ts";
 import * as usage from "./usage.ts";
 
 /** Every endpoint of WHS, by export name. */
-export const whsEndpoints = { ...account, ...agents, ...deployments, ...invocations, ...telemetry, ...usage };
+export const whsEndpoints = { ...account, ...agents, ...deployments, ...invocations, ...telemetry, ...usage, ...billing, ...operator };
 
 export const whsApiInfo = {
   title: "WebHost Systems",

@@ -15,6 +15,7 @@ export const idPrefixes = {
   aud: "audit entry",
   lin: "log line",
   str: "invocation stream",
+  sub: "subscription",
   lst: "listing",
   rel: "release",
   int: "install intent",

@@ -1,0 +1,41 @@
+import { z } from "zod";
+import { tierSchema } from "./user.ts";
+
+/** Plans that are paid for. */
+export const paidTierSchema = tierSchema.exclude(["free"]);
+export type PaidTier = z.output<typeof paidTierSchema>;
+
+/** Statuses of a subscription, as LemonSqueezy names them. */
+export const subscriptionStatusSchema = z.enum(["on_trial", "active", "past_due", "cancelled", "paused", "unpaid", "expired"]);
+export type SubscriptionStatus = z.output<typeof subscriptionStatusSchema>;
+
+/** The provider's ids are numbers or texts, depending on the place. */
+const providerIdSchema = z.union([z.string().min(1).max(255), z.int().min(0).transform(String)]);
+
+/**
+ * The envelope of a LemonSqueezy webhook: which event, and about what. Fields beyond these are not looked at.
+ * What `data.attributes` holds depends on `data.type`.
+ */
+export const billingEventSchema = z.object({
+  meta: z.object({
+    event_name: z.string().min(1).max(100),
+    webhook_id: z.string().min(1).max(255).optional(),
+    custom_data: z.record(z.string(), z.unknown()).optional(),
+  }),
+  data: z.object({
+    type: z.string().max(100).default("subscriptions"),
+    id: providerIdSchema,
+    attributes: z.record(z.string(), z.unknown()),
+  }),
+});
+
+/** What is looked at of a subscription's attributes. */
+export const subscriptionAttributesSchema = z.object({
+  status: z.string().max(100),
+  variant_id: providerIdSchema,
+  customer_id: providerIdSchema.optional(),
+  /** When a cancelled subscription ends; null in all other statuses. */
+  ends_at: z.iso.datetime({ offset: true }).optional(),
+  /** Orders what is said of one subscription. */
+  updated_at: z.iso.datetime({ offset: true }),
+});

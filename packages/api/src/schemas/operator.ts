@@ -1,0 +1,31 @@
+import { z } from "zod";
+import { agentStatusSchema } from "./agent.ts";
+import { idSchema, timeSchema } from "./base.ts";
+import { periodSchema, usageTotalsSchema } from "./usage.ts";
+import { tierSchema } from "./user.ts";
+
+/** An account as the operator of an installation sees it. */
+export const operatorUserSchema = z.object({
+  id: idSchema,
+  /** The issuer's `sub`. */
+  externalId: z.string(),
+  email: z.string().nullable(),
+  name: z.string().nullable(),
+  subscriptionTier: tierSchema,
+  disabledAt: timeSchema.nullable(),
+  createdAt: timeSchema,
+});
+export type OperatorUser = z.output<typeof operatorUserSchema>;
+
+const count = z.int().min(0);
+
+export const operatorStatsSchema = z.object({
+  users: z.object({ total: count, disabled: count, byTier: z.record(tierSchema, count) }),
+  /** Deleted agents are not counted. */
+  agents: z.object({ total: count, byStatus: z.record(agentStatusSchema, count) }),
+  /** Paid plans that run, cancelled ones until they end included. */
+  subscriptions: z.object({ running: count }),
+  /** Everybody's usage in the current month. */
+  usage: usageTotalsSchema.extend({ period: periodSchema }),
+});
+export type OperatorStats = z.output<typeof operatorStatsSchema>;
