@@ -1,6 +1,6 @@
 import type { Endpoint, ReceivedOf, SentBodyOf, SentParamsOf, SentQueryOf } from "./endpoint.ts";
 import { whsEndpoints } from "./endpoints/index.ts";
-import type { ErrorBody, ErrorCode } from "./errors.ts";
+import type { ErrorBody, ErrorCode, FieldError } from "./errors.ts";
 import { readServerSentEvents } from "./sse.ts";
 
 /** An answer of the API that is not 2xx. */
@@ -81,7 +81,7 @@ export class WhsClient {
     const response = await this.#send(endpoint, input);
     const { headers } = response;
     if (response.status === 204) return { answer: undefined as ReceivedOf<E>, headers };
-    const text = await response.text();
+    const text = await readText(response, input.signal);
     try {
       return { answer: JSON.parse(text) as ReceivedOf<E>, headers };
     } catch (cause) {
@@ -97,7 +97,7 @@ export class WhsClient {
       for await (const { event, id, data } of readServerSentEvents(response.body)) yield { event, id, data: JSON.parse(data) as unknown };
     } catch (cause) {
       if (input.signal?.aborted) throw cause;
-      throw new ApiError(0, "UNREACHABLE", "The stream broke off", { retryable: true, traceId: response.headers.get("x-trace-id"), cause });
+      throw brokenOff("The stream broke off", response, cause);
     }
   }
 
@@ -106,7 +106,7 @@ export class WhsClient {
     const { url, rest } = placeParameters(endpoint, input);
     const headers = new Headers({ accept: "application/json, text/event-stream" });
     const bearer = typeof token === "function" ? await token() : token;
-    if (bearer !== undefined) headers.set("authorization", `Bearer ${bearer}`);
+    if (bearer !== undefined) headers.set("authorization", `Bearer ${requireToken(bearer)}`);
     if (typeof rest["idempotencyKey"] === "string") headers.set("idempotency-key", rest["idempotencyKey"]);
     if (typeof rest["traceId"] === "string") headers.set("x-trace-id", rest["traceId"]);
     const init: RequestInit & { duplex?: "half" } = { method: endpoint.method, headers };
@@ -127,7 +127,7 @@ export class WhsClient {
       if (input.signal?.aborted) throw cause;
       throw new ApiError(0, "UNREACHABLE", `Cannot reach ${this.#options.baseUrl}`, { retryable: true, cause });
     }
-    if (!response.ok) throw await readError(response);
+    if (!response.ok) throw await readError(response, input.signal);
     return response;
   }
 }
@@ -137,7 +137,7 @@ function placeParameters(endpoint: Endpoint, input: Record<string, unknown>): { 
   const path = endpoint.path.replace(/\{(\w+)\}/g, (_, name: string) => {
     const value = rest[name];
     delete rest[name];
-    return encodeURIComponent(String(value));
+    return encodeSegment(name, value);
   });
   const query = new URLSearchParams();
   for (const name of Object.keys(endpoint.query?.shape ?? {})) {
@@ -150,8 +150,37 @@ function placeParameters(endpoint: Endpoint, input: Record<string, unknown>): { 
   return { url: search === "" ? path : `${path}?${search}`, rest };
 }
 
-async function readError(response: Response): Promise<ApiError> {
-  const text = await response.text();
+/** A URL cannot hold an empty segment, `.` or `..` without meaning another path, however they are encoded. */
+function encodeSegment(name: string, value: unknown): string {
+  if (typeof value !== "string" || value === "" || value === "." || value === "..") {
+    const fields: FieldError[] = [{ fieldName: name, message: "is not possible in a path" }];
+    throw new ApiError(0, "INVALID_REQUEST", `${name}: is not possible in a path.`, { details: { fields } });
+  }
+  return encodeURIComponent(value);
+}
+
+/** What HTTP refuses in a header is refused here without being shown. */
+function requireToken(token: string): string {
+  const trimmed = token.trim();
+  if (/^[\x21-\x7e]+$/.test(trimmed)) return trimmed;
+  throw new ApiError(0, "UNAUTHENTICATED", "The token is empty or has characters that no token has.");
+}
+
+async function readText(response: Response, signal: AbortSignal | undefined): Promise<string> {
+  try {
+    return await response.text();
+  } catch (cause) {
+    if (signal?.aborted) throw cause;
+    throw brokenOff("The answer broke off", response, cause);
+  }
+}
+
+function brokenOff(message: string, response: Response, cause: unknown): ApiError {
+  return new ApiError(0, "UNREACHABLE", message, { retryable: true, traceId: response.headers.get("x-trace-id"), cause });
+}
+
+async function readError(response: Response, signal: AbortSignal | undefined): Promise<ApiError> {
+  const text = await readText(response, signal);
   let body: Partial<ErrorBody>;
   try {
     body = JSON.parse(text) as Partial<ErrorBody>;

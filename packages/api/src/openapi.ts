@@ -36,17 +36,13 @@ function operation(endpoint: Endpoint): Json {
     ...(endpoint.access.kind === "user" ? { security: [{ bearer: [] }] } : {}),
     ...(endpoint.access.kind === "operator" ? { security: [{ operator: [] }] } : {}),
     ...(endpoint.access.kind === "user" && endpoint.access.scope !== null ? { "x-scope": endpoint.access.scope } : {}),
-    parameters: [
-      ...parameters(endpoint, "path", endpoint.params),
-      ...parameters(endpoint, "query", endpoint.query),
-      ...headerParameters(endpoint),
-    ],
+    parameters: [...parameters("path", endpoint.params), ...parameters("query", endpoint.query), ...headerParameters(endpoint)],
     ...(endpoint.body ? { requestBody: requestBody(endpoint.body) } : {}),
     responses: { [endpoint.answer.status]: response(endpoint), ...errorResponses(endpoint) },
   };
 }
 
-function parameters(_endpoint: Endpoint, place: "path" | "query", schema: z.ZodObject | undefined): Json[] {
+function parameters(place: "path" | "query", schema: z.ZodObject | undefined): Json[] {
   if (!schema) return [];
   const json = toJson(schema, "input") as { properties: Record<string, Json>; required?: string[] };
   return Object.entries(json.properties).map(([name, property]) => {
@@ -76,7 +72,18 @@ function requestBody(body: NonNullable<Endpoint["body"]>): Json {
 
 function response(endpoint: Endpoint): Json {
   const content = { ...answerContent(endpoint.answer), ...(endpoint.alternative ? answerContent(endpoint.alternative) : {}) };
-  return { description: endpoint.summary, ...(Object.keys(content).length > 0 ? { content } : {}) };
+  const headers = responseHeaders(endpoint);
+  return {
+    description: endpoint.summary,
+    ...(Object.keys(headers).length > 0 ? { headers } : {}),
+    ...(Object.keys(content).length > 0 ? { content } : {}),
+  };
+}
+
+/** Those of single endpoints; every answer bears `X-Trace-Id`. */
+function responseHeaders({ answer, idempotent }: Endpoint): Json {
+  const names = ["headers" in answer ? (answer.headers ?? []) : [], idempotent ? ["Idempotency-Replayed"] : []].flat();
+  return Object.fromEntries(names.map((name) => [name, { schema: { type: "string" } }]));
 }
 
 function answerContent(answer: Answer): Json {

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { endpoint } from "../endpoint.ts";
 import { agentSchema, createAgentBody, secretStateSchema, setSecretsBody, updateAgentBody } from "../schemas/agent.ts";
-import { idParams, idSchema, pageOf, pageQuerySchema } from "../schemas/base.ts";
+import { idParams, idSchema, pageOf, pageQuerySchema, textSchema } from "../schemas/base.ts";
 
 const agentAnswer = z.object({ agent: agentSchema });
 
@@ -114,7 +114,7 @@ export const deleteSecret = endpoint({
   path: "/v1/agents/{id}/secrets/{key}",
   summary: "Remove a secret",
   access: { kind: "user", scope: "secrets:write" },
-  params: z.strictObject({ id: idSchema, key: z.string().min(1).max(128) }),
+  params: z.strictObject({ id: idSchema, key: textSchema.min(1).max(128) }),
   answer: { kind: "empty", status: 204, headers: ["Whs-Redeploy-Required"] },
   errors: ["NOT_FOUND"],
 });

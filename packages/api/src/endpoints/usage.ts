@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { endpoint } from "../endpoint.ts";
-import { idParams, pageOf, pageQuerySchema } from "../schemas/base.ts";
+import { idParams, pageOf, pageQuerySchema, textSchema } from "../schemas/base.ts";
 import {
   billingUsageSchema,
   failedInvocationSchema,
@@ -40,7 +40,7 @@ export const getTrace = endpoint({
   path: "/v1/traces/{traceId}",
   summary: "Everything known of the invocations with this trace id: why did it fail?",
   access: { kind: "user", scope: "usage:read" },
-  params: z.strictObject({ traceId: z.string().min(1).max(256) }),
+  params: z.strictObject({ traceId: textSchema.min(1).max(256) }),
   answer: { kind: "json", status: 200, schema: z.object({ items: z.array(traceItemSchema) }) },
   errors: ["NOT_FOUND"],
 });

@@ -1,6 +1,6 @@
 import { cloudflareConfigSchema, envKeySchema } from "@whs/artifact";
 import { z } from "zod";
-import { idSchema, runtimeProviderSchema, timeSchema } from "./base.ts";
+import { idSchema, runtimeProviderSchema, textSchema, timeSchema } from "./base.ts";
 
 export const agentNameSchema = z.string().regex(/^[A-Za-z0-9_-]{3,64}$/, "must be 3 to 64 of A-Z, a-z, 0-9, _ and -");
 
@@ -49,8 +49,8 @@ const envVarKeysSchema = z
 
 export const createAgentBody = z.strictObject({
   name: agentNameSchema,
-  description: z.string().max(4000).optional(),
-  framework: z.string().min(1).max(64).optional(),
+  description: textSchema.max(4000).optional(),
+  framework: textSchema.min(1).max(64).optional(),
   runtimeProvider: runtimeProviderSchema,
   envVarKeys: envVarKeysSchema.optional(),
   providerConfig: providerConfigBody.optional(),

@@ -1,7 +1,12 @@
 import { z } from "zod";
 
+/** Text that is stored or looked up: PostgreSQL holds neither NUL nor half of a surrogate pair. */
+export const textSchema = z
+  .string()
+  .refine((text) => text.isWellFormed() && !text.includes("\0"), "must not contain NUL or half of a surrogate pair");
+
 /** An opaque id: a prefix and 26 base32 characters. Any other text of this length is simply not found. */
-export const idSchema = z.string().min(1).max(256);
+export const idSchema = textSchema.min(1).max(256);
 
 /** RFC 3339 in UTC. */
 export const timeSchema = z.iso.datetime({ offset: true });

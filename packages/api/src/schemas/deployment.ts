@@ -1,6 +1,6 @@
 import { agentManifestSchema } from "@whs/artifact";
 import { z } from "zod";
-import { idSchema, runtimeProviderSchema, timeSchema } from "./base.ts";
+import { idSchema, runtimeProviderSchema, textSchema, timeSchema } from "./base.ts";
 
 export const deploymentStatusSchema = z.enum(["deploying", "active", "failed", "rolled_back"]);
 export type DeploymentStatus = z.output<typeof deploymentStatusSchema>;
@@ -58,7 +58,7 @@ export type Deployment = z.output<typeof deploymentSchema>;
 
 export const uploadSchema = z.object({ id: idSchema, checksum: z.string(), sizeBytes: z.int(), expiresAt: timeSchema });
 
-export const activateBody = z.strictObject({ reason: z.string().max(1000).optional() });
+export const activateBody = z.strictObject({ reason: textSchema.max(1000).optional() });
 
 export const logLineSchema = z.object({
   timestamp: timeSchema,

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { idSchema, timeSchema } from "./base.ts";
+import { idSchema, textSchema, timeSchema } from "./base.ts";
 
 export const scopes = [
   "agents:read",
@@ -30,7 +30,7 @@ export const apiTokenSchema = z.object({
 export type ApiToken = z.output<typeof apiTokenSchema>;
 
 export const createTokenBody = z.strictObject({
-  name: z.string().trim().min(1).max(100),
+  name: textSchema.trim().min(1).max(100),
   scopes: z.array(scopeSchema).min(1).max(scopes.length).optional(),
   expiresAt: timeSchema.optional(),
 });
