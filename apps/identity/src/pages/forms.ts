@@ -1,5 +1,5 @@
 /** What the pages with passwords look like. */
-import { html } from "./html.ts";
+import { html } from "@whs/platform/html";
 import { field, layout } from "./layout.ts";
 
 export interface CredentialsForm {

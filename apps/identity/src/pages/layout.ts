@@ -1,4 +1,4 @@
-import { html, type Markup } from "./html.ts";
+import { html, type Markup } from "@whs/platform/html";
 
 export interface Page {
   title: string;

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { html } from "./html.ts";
+import { html } from "./index.ts";
 
 test("no value can end the text or the attribute that it stands in", () => {
   fc.assert(
