@@ -51,14 +51,13 @@ export function conflict(message: string, options: AppErrorOptions = {}): AppErr
 
 /** A request whose fields break a rule; the message names the first of them. */
 export function invalidRequest(fields: FieldError[], options: AppErrorOptions = {}): AppError {
-  const [first] = fields;
-  const message =
-    first === undefined
-      ? "The request is not valid."
-      : first.fieldName === ""
-        ? `The request ${first.message}.`
-        : `${first.fieldName}: ${first.message}.`;
+  const message = `${subjectOf(fields)}.`;
   return new AppError("INVALID_REQUEST", message.replace(/\.\.$/, "."), { ...options, details: { ...options.details, fields } });
+}
+
+function subjectOf([first]: readonly FieldError[]): string {
+  if (first === undefined) return "The request is not valid";
+  return first.fieldName === "" ? `The request ${first.message}` : `${first.fieldName}: ${first.message}`;
 }
 
 export function limitExceeded(
