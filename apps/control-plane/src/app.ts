@@ -20,7 +20,7 @@ import { bindDescription } from "./description.ts";
 import { bindAccess, createAuthenticator, createJwtVerifier } from "./features/access/index.ts";
 import { bindAgents } from "./features/agents/index.ts";
 import { bindAudit } from "./features/audit/index.ts";
-import { bindDeployments, bindLogIngestion } from "./features/deployments/index.ts";
+import { bindDeployments, bindLogIngestion, openBuildSandbox } from "./features/deployments/index.ts";
 import { bindInvocations, createGateway } from "./features/invocations/index.ts";
 import { bindSecrets } from "./features/secrets/index.ts";
 import { bindTelemetry, createTelemetryIngestion } from "./features/telemetry/index.ts";
@@ -49,6 +49,8 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
   const keys = await openKeys(secrets);
   const { tiers } = await readTiers(config.tiersFile);
   const blobs = await openBlobStore(config.blobUrl);
+  const buildSandbox = await openBuildSandbox();
+  log[buildSandbox.sandboxed ? "info" : "warn"]({ sandboxed: buildSandbox.sandboxed }, buildSandbox.detail);
   const jobs = await openJobs({ url: config.databaseUrl, schema: "jobs", log });
   const provider = createWorkerdProvider({ supervisorSocket: path.join(config.runDir, "supervisor.sock") });
 
@@ -85,6 +87,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
     jobs,
     secrets,
     blobs,
+    buildSandbox,
     providers: { cloudflare: provider },
     tiers,
     keys,

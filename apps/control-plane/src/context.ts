@@ -9,6 +9,7 @@ import type { RuntimeProvider } from "@whs/runtimes";
 import type { Kysely } from "kysely";
 import type { Config } from "./config.ts";
 import type { Schema } from "./database.ts";
+import type { BuildSandbox } from "./features/deployments/index.ts";
 import type { Keys } from "./keys.ts";
 
 /** What the process has once, put together in `app.ts`. */
@@ -21,6 +22,8 @@ export interface Dependencies {
   jobs: Jobs;
   secrets: SecretStore;
   blobs: BlobStore;
+  /** Where bundles are built. */
+  buildSandbox: BuildSandbox;
   providers: Readonly<Partial<Record<RuntimeProviderName, RuntimeProvider>>>;
   tiers: Readonly<Record<Tier, Entitlements>>;
   keys: Keys;

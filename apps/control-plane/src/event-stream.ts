@@ -1,57 +1,104 @@
 import type { HandlerInput } from "@whs/platform/http";
 import type { Endpoint } from "@whs/api";
-import { once } from "node:events";
+
+type Http = HandlerInput<Endpoint>["http"];
+
+/** A comment this often keeps proxies from closing an idle stream. */
+export const defaultHeartbeatMs = 15_000;
+/** A reader that takes nothing for this long is cut off; it can come back and go on. */
+const stalledMs = 60_000;
+
+/** One connection that answers with server-sent events (WHATWG HTML), as text that is ready to be sent. */
+export interface EventConnection {
+  readonly open: boolean;
+  /** Sends whole events. False when the connection takes no more for now; `onDrain` says when it does again. */
+  write(text: string): boolean;
+  /** Sends the last events and ends the answer. */
+  end(text: string): void;
+  /** Breaks the connection, so that the reader sees that there is more to come. */
+  cut(): void;
+}
+
+export interface ConnectionOptions {
+  heartbeatMs: number;
+  onDrain(): void;
+  /** The answer is over, because it was ended or because the reader left. */
+  onClose(): void;
+}
+
+/** Takes the answer over. Its head leaves with the text of this turn of the event loop, or alone when there is none. */
+export function openEventConnection(http: Http, options: ConnectionOptions): EventConnection {
+  const response = http.takeOver();
+  response.writeHead(200, { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-store", "x-accel-buffering": "no" });
+  let begun = false;
+  let blockedSince: number | undefined;
+  const heartbeat = setInterval(() => {
+    if (blockedSince === undefined) write(": heartbeat\n\n");
+    else if (performance.now() - blockedSince > stalledMs) response.destroy();
+  }, options.heartbeatMs);
+  const write = (text: string): boolean => {
+    begun = true;
+    if (response.write(text)) return true;
+    blockedSince ??= performance.now();
+    return false;
+  };
+  response.on("drain", () => {
+    blockedSince = undefined;
+    options.onDrain();
+  });
+  setImmediate(() => (begun || response.destroyed ? undefined : response.flushHeaders()));
+  const closed = (): void => {
+    clearInterval(heartbeat);
+    options.onClose();
+  };
+  if (response.destroyed) queueMicrotask(closed);
+  else response.once("close", closed);
+  return {
+    get open() {
+      return !response.destroyed && !response.writableEnded;
+    },
+    write,
+    end(text) {
+      begun = true;
+      clearInterval(heartbeat);
+      if (text === "") response.end();
+      else response.end(text);
+    },
+    cut: () => void response.destroy(),
+  };
+}
 
 export interface EventStream {
-  /** Sends an event with the next id; resolves when the connection can take more. */
+  /** Sends an event with the next id; resolves when the connection can take more, or is closed. */
   send(event: string, data: unknown): Promise<void>;
   end(): void;
 }
 
-/** Comment that keeps proxies from closing an idle stream. */
-const heartbeatEveryMs = 15_000;
-
-/** Starts an answer of server-sent events (WHATWG HTML); ids count from 1. */
-export function startEventStream(http: HandlerInput<Endpoint>["http"]): EventStream {
-  const response = http.takeOver();
-  response.writeHead(200, { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-store", "x-accel-buffering": "no" });
-  const heartbeat = setInterval(() => response.write(": heartbeat\n\n"), heartbeatEveryMs);
-  response.once("close", () => clearInterval(heartbeat));
+/** Starts a stream of events that nobody can resume; ids count from 1. */
+export function startEventStream(http: Http, options: { heartbeatMs?: number } = {}): EventStream {
+  let wake: (() => void) | undefined;
+  const goOn = (): void => {
+    wake?.();
+    wake = undefined;
+  };
+  const connection = openEventConnection(http, {
+    heartbeatMs: options.heartbeatMs ?? defaultHeartbeatMs,
+    onDrain: goOn,
+    onClose: goOn,
+  });
   let id = 0;
-  let corked = false;
-  // Events of one turn of the loop leave in one packet.
-  const uncork = (): void => {
-    if (!corked) return;
-    corked = false;
-    response.uncork();
-  };
-  const corkForThisTurn = (): void => {
-    if (corked) return;
-    corked = true;
-    response.cork();
-    setImmediate(uncork);
-  };
-  corkForThisTurn();
-  response.flushHeaders();
   return {
     async send(event, data) {
-      if (response.destroyed) return;
+      if (!connection.open) return;
       id += 1;
-      corkForThisTurn();
-      if (response.write(`id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`)) return;
-      const gone = new AbortController();
-      const stop = (): void => gone.abort();
-      response.once("close", stop);
-      await once(response, "drain", { signal: gone.signal }).catch((error: unknown) => {
-        if (!gone.signal.aborted) throw error;
-      });
-      response.off("close", stop);
+      if (connection.write(formatEvent(id, event, data))) return;
+      await new Promise<void>((resolve) => (wake = resolve));
     },
-    end() {
-      clearInterval(heartbeat);
-      // Ending while corked would send the end of the chunks before the last of them.
-      uncork();
-      response.end();
-    },
+    end: () => connection.end(""),
   };
+}
+
+/** JSON has no line break outside of its escapes, so `data` is one line. */
+export function formatEvent(id: number, event: string, data: unknown): string {
+  return `id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
 }

@@ -9,7 +9,7 @@ export interface Person {
 }
 
 /** Signs up at the embedded identity service as a script does, over HTTP alone. */
-export async function signUp(endpoints: Endpoints, options: { beforeFirstUse?: (email: string) => Promise<void> } = {}): Promise<Person> {
+export async function signUp(endpoints: Endpoints): Promise<Person> {
   const email = `${randomBytes(6).toString("hex")}@example.com`;
   const signedUp = await fetch(`${endpoints.identity}/api/auth/sign-up/email`, {
     method: "POST",
@@ -23,11 +23,5 @@ export async function signUp(endpoints: Endpoints, options: { beforeFirstUse?: (
     .join("; ");
   const answer = await fetch(`${endpoints.identity}/api/auth/token`, { headers: { cookie } });
   const { token } = (await answer.json()) as { token: string };
-  if (options.beforeFirstUse !== undefined) {
-    // The account is made at first sight; what is changed now is seen once its credential is looked up anew.
-    const first = await fetch(`${endpoints.whs}/v1/me`, { headers: { authorization: `Bearer ${token}` } });
-    await first.body?.cancel();
-    await options.beforeFirstUse(email);
-  }
   return { email, jwt: token, client: new WhsClient({ baseUrl: endpoints.whs ?? "", token }) };
 }

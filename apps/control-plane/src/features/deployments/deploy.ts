@@ -8,7 +8,7 @@ import path from "node:path";
 import { z } from "zod";
 import type { SystemContext } from "../../context.ts";
 import { secretRefsFor } from "../secrets/index.ts";
-import { BundleBuildError, buildBundle } from "./bundling/build-bundle.ts";
+import { BundleBuildError, buildBundle, formatFinding } from "./bundling/build-bundle.ts";
 import { endWithFailure, endWithSuccess } from "./end-deploy.ts";
 import { type DeploymentRow, findAnyDeployment, findSettings, findUploadOfDeployment, insertLogLines } from "./store.ts";
 
@@ -23,6 +23,9 @@ export const deployJob = defineJob({
 
 /** Longest message that a deployment keeps. */
 const maxMessageChars = 4000;
+const buildTimeoutMs = 30_000;
+/** Warnings of a build that its log shows. */
+const maxWarnings = 20;
 
 /** Brings a deployment from `deploying` to `active` or `failed`. Repeating it changes nothing. */
 export async function deploy(context: SystemContext, job: { deploymentId: string }, run: JobRun): Promise<void> {
@@ -53,7 +56,15 @@ async function prepare(context: SystemContext, deployment: DeploymentRow, log: D
   try {
     const extractedDir = path.join(directory, "bundle");
     await extract(await context.blobs.openRead(upload.blob_key), extractedDir);
-    const { bundle } = await buildBundle({ extractedDir, manifest, checksum: artifact.source.checksum, signal, timeoutMs: 30_000 });
+    const { bundle, warnings } = await buildBundle({
+      extractedDir,
+      manifest,
+      checksum: artifact.source.checksum,
+      signal,
+      timeoutMs: buildTimeoutMs,
+      sandbox: context.buildSandbox,
+    });
+    for (const warning of warnings.slice(0, maxWarnings)) await log("warn", formatFinding(warning));
     await log("info", `Bundled ${Object.keys(bundle.modules).length} module(s).`);
     const owner = await ownerOf(context, deployment);
     const { providerRef } = await provider.deploy({
@@ -100,7 +111,7 @@ function publicMessage(error: unknown): string {
   return "The deploy failed for a reason of ours; deploy again.";
 }
 
-type DeployLog = (level: "info" | "error", message: string) => Promise<void>;
+type DeployLog = (level: "info" | "warn" | "error", message: string) => Promise<void>;
 
 function deployLog(context: SystemContext, deployment: DeploymentRow): DeployLog {
   return (level, message) =>

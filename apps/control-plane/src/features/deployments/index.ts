@@ -1,3 +1,4 @@
+export { type BuildSandbox, openBuildSandbox } from "./bundling/build-bundle.ts";
 export { deploy, deployJob } from "./deploy.ts";
 export { failStuckDeployments } from "./end-deploy.ts";
 export { requireDeployment } from "./list-deployments.ts";

@@ -3,10 +3,10 @@ import type { AgentManifest } from "@whs/artifact";
 import type { BuiltBundle } from "@whs/runtimes";
 import { BundleBuildError, type BuildFinding } from "./build-error.ts";
 import { buildReplySchema, READY, type BuildReply, type BuildRequest } from "./build-protocol.ts";
-import { openBuildSandbox, type BuildSandbox } from "./build-sandbox.ts";
+import type { BuildSandbox } from "./build-sandbox.ts";
 import { runBuild, type RunResult } from "./run-build.ts";
 
-export { BundleBuildError, type BuildFinding } from "./build-error.ts";
+export { BundleBuildError, formatFinding, type BuildFinding } from "./build-error.ts";
 export { openBuildSandbox, type BuildSandbox } from "./build-sandbox.ts";
 
 export interface BuildLimits {
@@ -30,8 +30,7 @@ export interface BuildInput {
   checksum: string;
   signal?: AbortSignal;
   timeoutMs: number;
-  /** Default: one for the whole process, opened at the first build. */
-  sandbox?: BuildSandbox;
+  sandbox: BuildSandbox;
   limits?: Partial<BuildLimits>;
 }
 
@@ -40,7 +39,6 @@ const CONDITIONS: Readonly<Record<AgentManifest["runtime"], readonly string[]>> 
   cloudflare: ["workerd", "worker", "browser"],
   agentcore: ["node"],
 };
-let defaultSandbox: Promise<BuildSandbox> | undefined;
 
 /**
  * Strips types and joins the modules of a bundle to one, in a child process that executes nothing of it.
@@ -48,7 +46,7 @@ let defaultSandbox: Promise<BuildSandbox> | undefined;
  * error when the child cannot be run.
  */
 export async function buildBundle(input: BuildInput): Promise<{ bundle: BuiltBundle; warnings: readonly BuildFinding[] }> {
-  const sandbox = input.sandbox ?? (await (defaultSandbox ??= openBuildSandbox()));
+  const { sandbox } = input;
   const limits = { ...BUILD_LIMITS, ...input.limits };
   // Ends the child where we cannot, because we were killed ourselves.
   const cpuSeconds = availableParallelism() * (Math.ceil(input.timeoutMs / 1000) + 1);

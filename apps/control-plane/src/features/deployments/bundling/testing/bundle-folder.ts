@@ -41,7 +41,7 @@ export async function createBundleFolder(): Promise<BundleFolder> {
   await writeFile(join(path, "secret.js"), `export default ${SECRET} ${SECRET}`);
   const build: BundleFolder["build"] = async (files, input = {}) => {
     await place(extractedDir, files);
-    return buildBundle({ extractedDir, manifest: manifest(), checksum: "sha256:abc", timeoutMs: 20_000, ...input });
+    return buildBundle({ extractedDir, manifest: manifest(), checksum: "sha256:abc", timeoutMs: 20_000, sandbox, ...input });
   };
   const refusal: BundleFolder["refusal"] = async (files, input) => {
     try {
