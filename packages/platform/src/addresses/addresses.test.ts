@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { isPublicAddress } from "./index.ts";
+import { addressList, isPublicAddress } from "./index.ts";
 
 const PRIVATE = [
   [
@@ -92,4 +92,18 @@ describe("public addresses", () => {
       }),
     );
   });
+});
+
+describe("a list of addresses", () => {
+  const list = addressList(["10.1.0.0/16", "192.168.1.7", "fd00:1::/32", "::1"]);
+
+  test.each(["10.1.0.1", "10.1.255.255", "192.168.1.7", "fd00:1::5", "::1"])("has %s", (address) => expect(list(address)).toBe(true));
+  test.each(["10.2.0.1", "192.168.1.8", "fd00:2::1", "::2", "::ffff:10.1.0.1", "8.8.8.8", "", "ten", "10.1.0.1.example.com"])(
+    "does not have %j",
+    (address) => expect(list(address)).toBe(false),
+  );
+  test.each(["10.0.0.0/33", "10.0.0", "::1/129", "10.0.0.0/", "10.0.0.0/8/8", "10.0.0.0/x", "fe80::1%eth0", "example.com", ""])(
+    "cannot hold %j",
+    (entry) => expect(() => addressList([entry])).toThrow(RangeError),
+  );
 });

@@ -63,3 +63,23 @@ export function isPublicAddress(address: string): boolean {
 function isMapped(address: string): boolean {
   return new URL(`http://[${address}]/`).hostname.startsWith("[::ffff:");
 }
+
+/**
+ * A test for addresses and networks such as `10.1.2.3`, `10.0.0.0/8` and `fd00::/8`.
+ * @throws RangeError naming the entry that is neither.
+ */
+export function addressList(entries: readonly string[]): (address: string) => boolean {
+  const ipv4 = new BlockList();
+  const ipv6 = new BlockList();
+  for (const entry of entries) {
+    const [network = "", prefix, ...rest] = entry.split("/");
+    const family = isIP(network);
+    const longest = family === 4 ? 32 : 128;
+    const length = prefix === undefined ? longest : /^\d{1,3}$/.test(prefix) ? Number(prefix) : Number.NaN;
+    if (family === 0 || network.includes("%") || rest.length > 0 || !(length <= longest))
+      throw new RangeError(`"${entry}" is neither an address nor a network such as 10.0.0.0/8`);
+    if (family === 4) ipv4.addSubnet(network, length, "ipv4");
+    else ipv6.addSubnet(network, length, "ipv6");
+  }
+  return (address) => (isIP(address) === 4 ? ipv4.check(address, "ipv4") : isIP(address) === 6 && ipv6.check(address, "ipv6"));
+}
