@@ -107,6 +107,34 @@ describe("the life of supervisor and cells", () => {
   });
 });
 
+describe("a cell that is worn out", () => {
+  test("is replaced while requests keep coming, without a failed one and with its sessions", async () => {
+    const plane = await DataPlane.start({ environment: { WHS_CELL_MAX_LOADS: "10", WHS_CELL_HEARTBEAT_MS: "100" } });
+    try {
+      const counter = new TestAgent(plane, {});
+      await counter.deploy(COUNTER, { sessionful: true });
+      const [first] = await cellPids(plane);
+      let stop = false;
+      let answered = 0;
+      const callers = ["ses_1", "ses_2", "ses_3"].map(async (providerSessionId) => {
+        for (let turn = 1; !stop; turn += 1) {
+          expect((await counter.invoke("x", { providerSessionId })).output.text).toBe(`turn ${turn}`);
+          answered += 1;
+        }
+      });
+      const other = new TestAgent(plane, { userId: counter.userId });
+      for (let version = 0; version < 25; version += 1) await other.deploy(SLOW);
+      await until("another process", async () => ((await cellPids(plane)).every((pid) => pid !== first) ? true : undefined));
+      const before = answered;
+      await until("answers of the new process", async () => (answered > before + 10 ? true : undefined));
+      stop = true;
+      await Promise.all(callers);
+    } finally {
+      await plane.close();
+    }
+  });
+});
+
 describe("a node that is full", () => {
   test("stops an idle tenant's cell to make room, and refuses when all are busy", async () => {
     const plane = await DataPlane.start({ environment: { WHS_CELL_MAX_RUNNING: "1", WHS_CELL_HEARTBEAT_MS: "100" } });

@@ -24,6 +24,11 @@ export class CellGateway {
     return { ok: statusCode === 200, text: await body.text() };
   }
 
+  /** From now on it sends whoever asks away. */
+  drain(signal: AbortSignal): Promise<void> {
+    return this.command("/drain", signal);
+  }
+
   /** The next invocation asks for a ticket again. */
   forget(deploymentId: string): Promise<void> {
     return this.command(`/forget/${deploymentId}`);
@@ -41,8 +46,8 @@ export class CellGateway {
     return this.pool.destroy();
   }
 
-  private async command(path: string): Promise<void> {
-    const { statusCode, body } = await this.pool.request({ method: "POST", path, signal: AbortSignal.timeout(30_000) });
+  private async command(path: string, signal = AbortSignal.timeout(30_000)): Promise<void> {
+    const { statusCode, body } = await this.pool.request({ method: "POST", path, signal });
     await body.dump();
     if (statusCode !== 204) throw new Error(`The cell answered ${statusCode} to ${path}.`);
   }

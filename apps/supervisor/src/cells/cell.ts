@@ -1,6 +1,7 @@
 import { EventEmitter } from "node:events";
 import { randomUUID } from "node:crypto";
 import { connect } from "node:net";
+import { setTimeout } from "node:timers/promises";
 import { chown, mkdir, rm } from "node:fs/promises";
 import type { Server } from "node:http";
 import type { Heartbeat } from "@whs/runtimes/cell";
@@ -32,8 +33,10 @@ export interface CellDependencies {
 /** How a cell came to its end: `crashed` counts against it, the others do not. */
 export type CellEnd = { crashed: boolean; reason: string };
 
-/** A cell that uses this share of its memory is replaced when nothing runs in it. */
+/** A cell that uses this share of its memory is replaced, before the kernel ends it in the middle of its work. */
 const FULL_MEMORY = 0.85;
+/** What runs when a cell is replaced has so long; new invocations wait for the next cell meanwhile. */
+const DRAIN_MS = 5_000;
 /** A cell that has loaded this many times its share of versions is replaced even while something runs in it. */
 const OVERDUE = 2;
 const POLL_MS = 20;
@@ -121,10 +124,7 @@ export class Cell {
 
   /** Whether its process has ended, waiting for that if it seems to be about to. */
   async hasEnded(withinMs: number): Promise<boolean> {
-    return Promise.race([
-      this.ended.then(() => true),
-      new Promise<boolean>((resolve) => setTimeout(() => resolve(false), withinMs).unref()),
-    ]);
+    return Promise.race([this.ended.then(() => true), setTimeout(withinMs, false, { ref: false })]);
   }
 
   touch(): void {
@@ -139,24 +139,23 @@ export class Cell {
       this.watchdog.stop();
       await this.drained(Date.now() + drainMs);
       this.process.terminate();
-      const kill = setTimeout(() => this.process.kill(), TERMINATE_MS);
-      await this.ended;
-      clearTimeout(kill);
+      if (!(await this.hasEnded(TERMINATE_MS))) this.process.kill();
     }
     await this.ended;
   }
 
+  /** Until nothing runs and nothing is left to report; a cell that does not answer is not waited for. */
   private async drained(untilMs: number): Promise<void> {
-    while (Date.now() < untilMs) {
-      try {
-        const beat = await this.gateway.heartbeat(AbortSignal.timeout(Math.max(1, untilMs - Date.now())));
+    const signal = AbortSignal.timeout(Math.max(1, untilMs - Date.now()));
+    try {
+      await this.gateway.drain(signal);
+      for (;;) {
+        const beat = await this.gateway.heartbeat(signal);
         if (beat.inFlight === 0 && beat.pending === 0) return;
-      } catch (error) {
-        // It no longer answers on the connection that is left: there is nothing to wait for.
-        this.dependencies.logger.debug({ err: error, cell: this.paths.name }, "A draining cell does not answer");
-        return;
+        await setTimeout(POLL_MS, undefined, { signal });
       }
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    } catch (error) {
+      this.dependencies.logger.debug({ err: error, cell: this.paths.name }, "A cell was not empty in time");
     }
   }
 
@@ -167,11 +166,11 @@ export class Cell {
     this.lastBeat = beat;
     if (beat.inFlight > 0 || beat.pending > 0) this.touch();
     const idle = beat.inFlight === 0 && beat.pending === 0;
-    if (idle && Date.now() - this.lastActiveMs > idleMs) return this.stop("idle", TERMINATE_MS);
-    if (beat.loads > (idle ? maxLoads : maxLoads * OVERDUE)) return this.stop(`recycled after ${beat.loads} loads`, TERMINATE_MS);
-    const resident = idle ? await residentBytes(this.process.pid) : null;
+    if (idle && Date.now() - this.lastActiveMs > idleMs) return this.stop("idle", DRAIN_MS);
+    if (beat.loads > (idle ? maxLoads : maxLoads * OVERDUE)) return this.stop(`recycled after ${beat.loads} loads`, DRAIN_MS);
+    const resident = await residentBytes(this.process.pid);
     if (resident !== null && resident > memoryBytes * FULL_MEMORY)
-      await this.stop(`recycled at ${Math.round(resident / 1e6)} MB`, TERMINATE_MS);
+      await this.stop(`recycled at ${Math.round(resident / 1e6)} MB`, DRAIN_MS);
   }
 
   private killHung(reason: string): void {
@@ -214,5 +213,5 @@ async function killLeftover(paths: TenantPaths, logger: Logger): Promise<void> {
   if (owner === null) return;
   logger.warn({ cell: paths.name, cellPid: owner.pid }, "Cell of an earlier supervisor killed");
   process.kill(owner.pid, "SIGKILL");
-  while (await isRunning(owner)) await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  while (await isRunning(owner)) await setTimeout(POLL_MS);
 }

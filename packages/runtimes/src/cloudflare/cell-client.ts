@@ -176,7 +176,8 @@ function unaryOutput(answer: CellAnswer, figures: string): InvokeOutput {
   return { output: answer, usage: { tokens, tokensEstimated, computeMs, toolCalls }, sessionStored: stored };
 }
 
-export function failureError({ kind, message, retryable, reached }: CellFailure): ProviderError {
+export function failureError({ kind, message, retryable, reached }: CellFailure): Error {
+  if (kind === "moved") return new CellUnreachable(message);
   return new ProviderError(kind, message, { retryable, reached });
 }
 

@@ -34,7 +34,8 @@ export interface CellUsage {
 }
 
 export interface CellFailure {
-  kind: "not_found" | "invalid" | "capacity" | "runtime" | "timeout" | "session";
+  /** `moved`: this process takes no more; the supervisor knows of the next one. */
+  kind: "moved" | "not_found" | "invalid" | "capacity" | "runtime" | "timeout" | "session";
   /** Safe to show. */
   message: string;
   retryable: boolean;

@@ -6,7 +6,7 @@ import { type CellContext, WorkerEntrypoint } from "cloudflare:workers";
 import { INSPECT_URL, type CellFailure } from "./answers.ts";
 import type { Heartbeat } from "./control.ts";
 import type { CellEnv } from "./env.ts";
-import { invocationsInFlight, invoke, parseInvocation, records } from "./invocations.ts";
+import { drain, invocationsInFlight, invoke, parseInvocation, records } from "./invocations.ts";
 import { forgetTicket, loadCount, loadWorker, withoutSecrets } from "./loads.ts";
 import { logs, tailRecords, type TailEvent } from "./log-tail.ts";
 import { destroyObject, destroySession, applyFirstWrites } from "./sessions.ts";
@@ -58,6 +58,10 @@ export default {
     if (verb === "invoke" || verb === "stream") return invoke(env, context, request, parseInvocation(verb, path));
     if (verb === "heartbeat") return heartbeat(env, context);
     if (verb === "inspect") return inspect(env, context, decodeURIComponent(path[2] ?? ""));
+    if (verb === "drain") {
+      drain();
+      return new Response(null, { status: 204 });
+    }
     if (verb === "forget") {
       forgetTicket(path[2] ?? "");
       return new Response(null, { status: 204 });

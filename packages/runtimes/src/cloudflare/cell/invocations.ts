@@ -11,11 +11,17 @@ import { allowWrites, endWrites, removeEmptySession, sessionObjectId } from "./s
 export const records = new Outbox<InvocationRecord>("/telemetry");
 
 let inFlight = 0;
+let draining = false;
 /** Loads that answered once: when one of them fails later, it is not because it cannot start. */
 const proven = new Set<string>();
 
 export function invocationsInFlight(): number {
   return inFlight;
+}
+
+/** From now on whoever asks is sent away; what runs may end. */
+export function drain(): void {
+  draining = true;
 }
 
 /** `/{invoke|stream}/{deploymentId}/{eventId}/{traceId}/{inputCharacters}/{timeoutMs}[/{sessionId}]` */
@@ -43,6 +49,8 @@ export function parseInvocation(verb: "invoke" | "stream", path: readonly string
 }
 
 export async function invoke(env: CellEnv, context: CellContext, request: Request, target: InvocationTarget): Promise<Response> {
+  if (draining)
+    return failureResponse({ kind: "moved", message: "The agent's process is being replaced.", retryable: true, reached: false });
   if (inFlight >= env.LIMITS.maxInvocations) {
     return failureResponse({
       kind: "capacity",
