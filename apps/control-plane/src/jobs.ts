@@ -7,6 +7,7 @@ import { removeAgent, removeAgentJob } from "./features/agents/index.ts";
 import { deploy, deployJob, failStuckDeployments, pushTelemetryKey, pushTelemetryKeyJob } from "./features/deployments/index.ts";
 import { expireSessions } from "./features/invocations/index.ts";
 import { reclaimLostLeases } from "./features/limits/index.ts";
+import { deleteExpired } from "./features/retention/index.ts";
 import { pushSecretsJob, runPushSecrets } from "./features/secrets/index.ts";
 import { countLostInvocations, type TelemetryIngestion } from "./features/telemetry/index.ts";
 import { deleteUnusedUploads } from "./features/uploads/index.ts";
@@ -45,5 +46,6 @@ export async function startJobs(
   await jobs.schedule(byTheClock("idempotency.delete_expired"), "27 * * * *", () =>
     deleteExpiredAnswers(dependencies.db, "whs.idempotency_keys"),
   );
+  await jobs.schedule(byTheClock("retention.delete_expired"), "37 * * * *", async () => void (await deleteExpired(as("delete_expired"))));
   await jobs.schedule(byTheClock("partitions.ensure"), "7 * * * *", ensurePartitions);
 }
