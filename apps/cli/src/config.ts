@@ -16,8 +16,21 @@ export interface Environment {
   configDir: string;
   /** Where a stack on this machine keeps its data: `WHS_DATA_DIR`, or `.whs` in the installation's folder. */
   dataDir: string;
+}
+
+/** How to talk to the person. */
+export interface Manners {
   /** `NO_COLOR` (no-color.org) or a terminal that has none. */
   noColor: boolean;
+  /** How this program was started, for the commands that it suggests: npm tells with `npm_command`. */
+  program: "whs" | "npx whs";
+}
+
+export function readManners(variables: NodeJS.ProcessEnv = process.env): Manners {
+  return {
+    noColor: Boolean(variables.NO_COLOR) || variables.TERM === "dumb",
+    program: variables.npm_command === "exec" ? "npx whs" : "whs",
+  };
 }
 
 /** @throws UsageError naming the variable and what it should be. */
@@ -30,7 +43,6 @@ export function readEnvironment(variables: NodeJS.ProcessEnv = process.env): Env
     apiToken: read("WHS_API_TOKEN")?.trim(),
     configDir: path.join(read("XDG_CONFIG_HOME") ?? path.join(homedir(), ".config"), "whs"),
     dataDir: path.resolve(installationRoot, read("WHS_DATA_DIR") ?? ".whs"),
-    noColor: read("NO_COLOR") !== undefined || variables.TERM === "dumb",
   };
 }
 

@@ -1,7 +1,8 @@
 import { ApiError, type FieldError } from "@whs/api";
 import { exitCodes, type ExitCode, UserError } from "./errors.ts";
 import { count } from "./terminal/format.ts";
-import { printable, printableLine, type Style } from "./terminal/style.ts";
+import type { Output } from "./terminal/output.ts";
+import { printable, printableLine } from "./terminal/style.ts";
 
 interface Explanation {
   message: string;
@@ -44,12 +45,13 @@ export function explainError(error: unknown): Explanation {
   };
 }
 
-export function formatExplanation({ message, code, facts, next }: Explanation, style: Style): string {
+export function formatExplanation({ message, code, facts, next }: Explanation, output: Pick<Output, "noteStyle" | "typed">): string {
+  const style = output.noteStyle;
   const widest = Math.max(0, ...facts.map(([name]) => name.length));
   const lines = facts.map(([name, value]) => `  ${widest === 0 ? "" : `${style.dim(name.padEnd(widest))}  `}${value}`);
   const [first = "", ...others] = printable(message).split("\n");
   const head = `${style.red("Error:")} ${first}${code === "FAILED" || code === "USAGE" ? "" : style.dim(` (${code})`)}`;
-  return [head, ...others, ...lines, ...next.map((command) => `${style.dim("Next:")} ${style.cyan(command)}`)].join("\n");
+  return [head, ...others, ...lines, ...next.map((command) => `${style.dim("Next:")} ${style.cyan(output.typed(command))}`)].join("\n");
 }
 
 function explainApiError(error: ApiError): Explanation {

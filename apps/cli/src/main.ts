@@ -1,6 +1,6 @@
 /** `whs`: parses the command line, runs the command, and ends with one of the documented exit codes. */
 import { CommanderError } from "commander";
-import { readEnvironment } from "./config.ts";
+import { readEnvironment, readManners } from "./config.ts";
 import { Context } from "./context.ts";
 import { exitCodes } from "./errors.ts";
 import { explainError, formatExplanation } from "./explain-error.ts";
@@ -19,13 +19,16 @@ stdout.on("error", (error: NodeJS.ErrnoException) => {
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(argv: readonly string[]): Promise<number> {
-  let output = new Output({ json: argv.includes("--json"), color: !argv.includes("--no-color"), stdout, stderr });
+  const { noColor, program: typed } = readManners();
+  const createOutput = (json: boolean, color: boolean): Output =>
+    new Output({ json, color: color && !noColor, stdout, stderr, program: typed });
+  let output = createOutput(argv.includes("--json"), !argv.includes("--no-color"));
   try {
     const environment = readEnvironment();
     const program = createProgram(
       version,
       async (command, input, shared) => {
-        output = new Output({ json: shared.json, color: shared.color && !environment.noColor, stdout, stderr });
+        output = createOutput(shared.json, shared.color);
         // Parsing has produced what the declaration promises.
         await command.run(new Context({ environment, output, shared, stdin }), input as Parameters<typeof command.run>[1]);
       },
@@ -38,7 +41,7 @@ async function main(argv: readonly string[]): Promise<number> {
     // The parser has printed its message, or the help that was asked for, already.
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
     const explanation = explainError(error);
-    stderr.write(`${output.json ? JSON.stringify(explanation.envelope) : formatExplanation(explanation, output.noteStyle)}\n`);
+    stderr.write(`${output.json ? JSON.stringify(explanation.envelope) : formatExplanation(explanation, output)}\n`);
     return explanation.exitCode;
   }
 }

@@ -342,6 +342,11 @@ describe("the program", () => {
     expect(usage.exitCode).toBe(2);
   });
 
+  test("suggests commands as they have to be typed", async () => {
+    expect((await run(["whoami"])).stderr).toContain("Next: whs login");
+    expect((await run(["whoami"], { env: { npm_command: "exec" } })).stderr).toContain("Next: npx whs login");
+  });
+
   test("prints no colours where nobody sees them", async () => {
     api.answer((_, response) => json(response, 200, agentPage));
     const { stdout } = await run(["agents", "list"], signedIn);

@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { text } from "node:stream/consumers";
+import type { Readable } from "node:stream";
 
 const BIN = path.resolve(import.meta.dirname, "../bin/whs.mjs");
 const TIMEOUT_MS = 60_000;
@@ -22,7 +22,8 @@ export interface RunOptions {
   cwd?: string;
   /** Standard input, which else is empty. */
   input?: string;
-  /** Called with all of standard error so far whenever there is more. */
+  /** Called with all of standard output, or error, so far whenever there is more. */
+  onStdout?: (soFar: string) => void;
   onStderr?: (soFar: string) => void;
   /** Stops the process when it aborts. */
   signal?: AbortSignal;
@@ -51,7 +52,7 @@ export function createRunner(): { run: RunWhs; folder: string; configDir: string
 
 async function runWhs(
   args: readonly string[],
-  { env, cwd, input = "", onStderr, signal, node = process.execPath }: RunOptions,
+  { env, cwd, input = "", onStdout, onStderr, signal, node = process.execPath }: RunOptions,
 ): Promise<Outcome> {
   const child = spawn(node, [BIN, ...args], {
     env,
@@ -63,12 +64,17 @@ async function runWhs(
     child.on("error", (error) => (signal?.aborted === true ? undefined : reject(error)));
   });
   child.stdin.on("error", () => undefined).end(input);
-  let soFar = "";
-  child.stderr.on("data", (chunk: Buffer) => {
-    soFar += chunk.toString();
-    onStderr?.(soFar);
-  });
-  const stdout = await text(child.stdout);
+  const [stdout, stderr] = await Promise.all([collect(child.stdout, onStdout), collect(child.stderr, onStderr)]);
   const exitCode = await exit;
-  return { exitCode, stdout, stderr: soFar, json: <T>() => JSON.parse(stdout) as T };
+  return { exitCode, stdout, stderr, json: <T>() => JSON.parse(stdout) as T };
+}
+
+async function collect(stream: Readable, onMore: ((soFar: string) => void) | undefined): Promise<string> {
+  const decoder = new TextDecoder();
+  let soFar = "";
+  for await (const chunk of stream) {
+    soFar += decoder.decode(chunk as Buffer, { stream: true });
+    onMore?.(soFar);
+  }
+  return soFar;
 }

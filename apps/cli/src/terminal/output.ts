@@ -5,6 +5,8 @@ export interface OutputOptions {
   color: boolean;
   stdout: NodeJS.WriteStream;
   stderr: NodeJS.WriteStream;
+  /** What people type to start this program. */
+  program: string;
 }
 
 /** Where a command says things: results on standard output, all else (progress, hints, errors) on standard error. */
@@ -15,9 +17,11 @@ export class Output {
   readonly noteStyle: Style;
   readonly stdout: NodeJS.WriteStream;
   readonly stderr: NodeJS.WriteStream;
+  readonly #program: string;
 
-  constructor({ json, color, stdout, stderr }: OutputOptions) {
+  constructor({ json, color, stdout, stderr, program }: OutputOptions) {
     this.json = json;
+    this.#program = program;
     this.stdout = stdout;
     this.stderr = stderr;
     this.style = createStyle(color && stdout.isTTY);
@@ -55,7 +59,12 @@ export class Output {
 
   /** What to type next. */
   next(...commands: readonly string[]): void {
-    for (const text of commands) this.note(`  ${this.noteStyle.cyan(text)}`);
+    for (const text of commands) this.note(`  ${this.noteStyle.cyan(this.typed(text))}`);
+  }
+
+  /** A suggested command as it has to be typed here. */
+  typed(text: string): string {
+    return text.replace(/^whs\b/, this.#program);
   }
 
   warn(text: string): void {

@@ -25,7 +25,7 @@ export const chat = command({
         } catch (error) {
           // A person reads what went wrong and asks again; a script's lines belong together.
           if (!stdin.isTTY) throw explainConflict(error, agent);
-          output.note(formatExplanation(explainError(explainConflict(error, agent)), output.noteStyle));
+          output.note(formatExplanation(explainError(explainConflict(error, agent)), output));
         }
       }
       if (stdin.isTTY) reader.prompt();

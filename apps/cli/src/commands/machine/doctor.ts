@@ -20,7 +20,7 @@ export const doctor = command({
       checks
         .map(({ name, state, finding, fix }) => {
           const line = `${paint[state](MARKS[state])} ${name.padEnd(widest)}  ${finding}`;
-          return fix === undefined ? line : `${line}\n  ${" ".repeat(widest)}  ${style.cyan(fix)}`;
+          return fix === undefined ? line : `${line}\n  ${" ".repeat(widest)}  ${style.cyan(output.typed(fix))}`;
         })
         .join("\n"),
     );
