@@ -11,7 +11,7 @@ export type Method = "GET" | "POST" | "PATCH" | "DELETE";
 export type Access =
   | { kind: "user"; scope: Scope | null }
   | { kind: "operator" }
-  | { kind: "signature"; headers: readonly string[] }
+  | { kind: "signature"; headers: readonly string[]; optionalHeaders?: readonly string[] }
   | { kind: "public" };
 
 export type RequestBody =

@@ -58,8 +58,11 @@ function parameters(place: "path" | "query", schema: z.ZodObject | undefined): J
 }
 
 function headerParameters(endpoint: Endpoint): Json[] {
-  const names: [string, boolean][] =
-    endpoint.access.kind === "signature" ? endpoint.access.headers.map((name, index) => [name, index < 2]) : [];
+  const names: [string, boolean][] = [];
+  if (endpoint.access.kind === "signature") {
+    for (const name of endpoint.access.headers) names.push([name, true]);
+    for (const name of endpoint.access.optionalHeaders ?? []) names.push([name, false]);
+  }
   if (endpoint.idempotent) names.push(["Idempotency-Key", false]);
   return names.map(([name, required]) => ({ name, in: "header", required, schema: { type: "string" } }));
 }

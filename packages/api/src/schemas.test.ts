@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { z } from "zod";
 import * as api from "./index.ts";
 
@@ -67,10 +67,14 @@ test("a repository is one of github.com, named plainly", () => {
     "https://github.com/o/r\n",
     "https://github.com:443/o/r",
     "https://github.com/-o/r",
+    "https://github.com/o/..",
+    "https://github.com/o/.",
   ]) {
     expect(accepts(api.createDeploymentBody, artifact(url))).toBe(false);
   }
-  for (const ref of ["-x", "a..b", "/x", "a b", "", "a\n", "x".repeat(201)])
+  for (const ref of ["v1.2.3", "feature/x", "release-1.0/a_b", "0".repeat(40)])
+    expect(accepts(api.createDeploymentBody, artifact("https://github.com/o/r", ref))).toBe(true);
+  for (const ref of ["-x", "a..b", "/x", "a//b", "a/", "a/./b", "a/.b", "a.", "a b", "", "a\n", "x".repeat(201)])
     expect(accepts(api.createDeploymentBody, artifact("https://github.com/o/r", ref))).toBe(false);
 });
 
@@ -96,4 +100,41 @@ test("a month is a month", () => {
   for (const period of ["2026-01", "2026-12"]) expect(accepts(api.periodSchema, period)).toBe(true);
   for (const period of ["2026-00", "2026-13", "2026-1", "26-01", "2026-01-01", "2026-01\n"])
     expect(accepts(api.periodSchema, period)).toBe(false);
+});
+
+describe("a delegation", () => {
+  const body = (over: Record<string, unknown> = {}) => ({
+    delegation: { mode: "hmac_v1", externalUserId: "user-1", idempotencyKey: "key-1", ...over },
+    invoke: { input: { prompt: "hi" } },
+  });
+  const is = (over: Record<string, unknown>): boolean => accepts(api.delegatedInvokeBody, body(over));
+
+  test("says for whom it is, by which key, and what it belongs to", () => {
+    expect(is({})).toBe(true);
+    expect(is({ correlation: { workflowId: "wf_1", attempt: 2, dryRun: false, "node.id": "ü" } })).toBe(true);
+    expect(is({ correlation: Object.fromEntries(Array.from({ length: 16 }, (_, n) => [`f${n}`, "x"])) })).toBe(true);
+  });
+
+  test.each([
+    ["another mode", { mode: "hmac_v2" }],
+    ["no user", { externalUserId: "" }],
+    ["a user that no table holds", { externalUserId: "a\0b" }],
+    ["a user too long", { externalUserId: "x".repeat(257) }],
+    ["no key", { idempotencyKey: "" }],
+    ["a key of two words", { idempotencyKey: "two words" }],
+    ["a key too long", { idempotencyKey: "x".repeat(201) }],
+    ["a field that nobody knows", { onBehalf: true }],
+    ["a correlation that is a list", { correlation: ["a"] }],
+    ["a nested correlation", { correlation: { a: { b: 1 } } }],
+    ["a correlation of too many fields", { correlation: Object.fromEntries(Array.from({ length: 17 }, (_, n) => [`f${n}`, "x"])) }],
+    ["a long value in its correlation", { correlation: { a: "x".repeat(257) } }],
+    ["too much correlation", { correlation: Object.fromEntries(Array.from({ length: 9 }, (_, n) => [`f${n}`, "x".repeat(256)])) }],
+    ["an odd name in its correlation", { correlation: { "a b": 1 } }],
+    ["a value that no table holds", { correlation: { a: "\ud800" } }],
+  ])("with %s is none", (_name, over) => expect(is(over)).toBe(false));
+
+  test("carries a whole invocation and nothing else", () => {
+    expect(accepts(api.delegatedInvokeBody, { ...body(), invoke: { input: {} } })).toBe(false);
+    expect(accepts(api.delegatedInvokeBody, { ...body(), agentId: "agt_1" })).toBe(false);
+  });
 });

@@ -1,6 +1,7 @@
 import * as account from "./account.ts";
 import * as agents from "./agents.ts";
 import * as billing from "./billing.ts";
+import * as delegation from "./delegation.ts";
 import * as deployments from "./deployments.ts";
 import * as internal from "./internal.ts";
 import * as invocations from "./invocations.ts";
@@ -9,7 +10,17 @@ import * as telemetry from "./telemetry.ts";
 import * as usage from "./usage.ts";
 
 /** Every endpoint of WHS, by export name. */
-export const whsEndpoints = { ...account, ...agents, ...deployments, ...invocations, ...telemetry, ...usage, ...billing, ...operator };
+export const whsEndpoints = {
+  ...account,
+  ...agents,
+  ...deployments,
+  ...invocations,
+  ...delegation,
+  ...telemetry,
+  ...usage,
+  ...billing,
+  ...operator,
+};
 
 export const whsApiInfo = {
   title: "WebHost Systems",

@@ -7,7 +7,11 @@ export const reportTelemetry = endpoint({
   method: "POST",
   path: "/v1/telemetry/report",
   summary: "Report what one invocation used; only the runtime's trusted part can sign it",
-  access: { kind: "signature", headers: ["X-Telemetry-Deployment-Id", "X-Telemetry-Signature", "X-Telemetry-Timestamp"] },
+  access: {
+    kind: "signature",
+    headers: ["X-Telemetry-Deployment-Id", "X-Telemetry-Signature"],
+    optionalHeaders: ["X-Telemetry-Timestamp"],
+  },
   body: { kind: "raw", contentTypes: ["application/json"], maxBytes: telemetryLimits.reportBytes, schema: telemetryEventSchema },
   answer: { kind: "json", status: 202, schema: z.object({ accepted: z.literal(true), duplicate: z.literal(true).optional() }) },
   errors: ["UNAUTHORIZED"],

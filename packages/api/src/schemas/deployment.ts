@@ -8,10 +8,14 @@ export type DeploymentStatus = z.output<typeof deploymentStatusSchema>;
 const githubUrlSchema = z
   .string()
   .regex(
-    /^https:\/\/github\.com\/[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})\/[A-Za-z0-9._-]{1,100}$/,
+    /^https:\/\/github\.com\/[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})\/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}$/,
     "must be https://github.com/<owner>/<repository>",
   );
-const gitRefSchema = z.string().regex(/^(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._/-]{0,199}$/, "must be a branch, a tag or a commit");
+/** Of what git allows, the names that a URL's path can hold as they are. */
+const gitRefSchema = z
+  .string()
+  .regex(/^(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._/-]{0,199}$/, "must be a branch, a tag or a commit")
+  .refine((ref) => ref.split("/").every((part) => /^[^.].*(?<!\.)$/.test(part)), "must be a branch, a tag or a commit");
 
 export const artifactBody = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("uploaded_bundle"), uploadId: idSchema }),
@@ -41,6 +45,10 @@ export const deploymentSchema = z.object({
       z.object({ uploadId: idSchema, checksum: z.string(), sizeBytes: z.int() }),
       z.object({ githubUrl: z.string(), ref: z.string() }),
     ]),
+    resolved: z
+      .object({ commit: z.string(), uploadId: idSchema, checksum: z.string(), sizeBytes: z.int() })
+      .optional()
+      .describe("What a repo_ref turned out to be, once it was fetched"),
     agentcoreContainer: z.object({ imageUri: z.string(), imageDigest: z.string(), buildId: z.string() }).optional(),
   }),
   manifest: agentManifestSchema.nullable(),
