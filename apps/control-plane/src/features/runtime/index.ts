@@ -1,0 +1,1 @@
+export { bindRuntime } from "./routes.ts";
