@@ -21,7 +21,8 @@ import { bindAccess, createAuthenticator, createJwtVerifier } from "./features/a
 import { bindAgents } from "./features/agents/index.ts";
 import { bindAudit } from "./features/audit/index.ts";
 import { bindDeployments, bindLogIngestion, openBuildSandbox } from "./features/deployments/index.ts";
-import { bindInvocations, createGateway } from "./features/invocations/index.ts";
+import { bindInvocations, createGateway, openStreams } from "./features/invocations/index.ts";
+import { bindRuntime } from "./features/runtime/index.ts";
 import { bindSecrets } from "./features/secrets/index.ts";
 import { bindTelemetry, createTelemetryIngestion } from "./features/telemetry/index.ts";
 import { bindUploads } from "./features/uploads/index.ts";
@@ -39,7 +40,9 @@ export interface App {
 }
 
 /** How long running invocations may go on when the process stops. */
-const drainMs = 6_000;
+const drainMs = 5_500;
+/** How long connections may take to carry what was said last. */
+const lastWordsMs = 1_000;
 
 /** Puts the process together; nothing else knows how its parts are made. */
 export async function createApp(config: Config, log: Logger): Promise<App> {
@@ -56,11 +59,21 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
 
   const now = (): Date => new Date();
   const announcements = await openAnnouncements({ url: config.databaseUrl, db: database.kysely, log });
+  const streams = await openStreams({
+    url: config.databaseUrl,
+    db: database.kysely,
+    log,
+    key: keys.stream,
+    heartbeatMs: config.heartbeatMs,
+    graceMs: config.streamGraceMs,
+  });
+  const stopping = new AbortController();
   const gateway = createGateway({
     db: database.kysely,
     log,
     keys,
     config,
+    streams,
     now,
     hearsChanges: () => announcements.connected,
     processes: () => announcements.processes,
@@ -92,6 +105,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
     tiers,
     keys,
     cursors: createCursors(keys.cursor),
+    stopping: stopping.signal,
     forgetRoute: (agentId) => announcements.announce("route", agentId),
     forgetUser: (userId) => announcements.announce("user", userId),
   };
@@ -133,6 +147,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
   bindInvocations(bindForUsers, gateway);
   bindUsage(bindForUsers);
   bindAudit(bindForUsers);
+  bindRuntime(bindForUsers);
   bindTelemetry(bindForSystems, ingestion);
   bindLogIngestion(bindForSystems);
   const described = bindDescription(server, { oidcIssuer: config.oidc.issuer, publicUrl: config.publicUrl, readiness });
@@ -143,10 +158,14 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
     server,
     readiness,
     async close() {
+      stopping.abort();
       const closed = server.close();
+      const stopped = jobs.stop();
       await gateway.drain(drainMs);
+      const cut = setTimeout(() => server.server.closeAllConnections(), lastWordsMs);
       await closed;
-      await jobs.stop();
+      clearTimeout(cut);
+      await stopped;
       await ingestion.flush();
       await authenticator.flush();
       await provider.close();

@@ -1,6 +1,8 @@
 import { ConfigurationError, parseEnvironment, requireHttps } from "@whs/platform/config";
 import path from "node:path";
 import { z } from "zod";
+import { readArchiveHost } from "./archive-host.ts";
+import { readDelegationKeys } from "./delegation-keys.ts";
 
 const port = (fallback: number) => z.coerce.number().int().min(0).max(65535).default(fallback).describe("a port; 0 picks a free one");
 const flag = z
@@ -30,6 +32,10 @@ const environment = z.object({
   WHS_TRUSTED_PROXIES: z.string().default("").describe("comma-separated addresses"),
   CORS_ORIGINS: z.string().default("").describe("comma-separated origins"),
   WHS_REQUIRE_SIGNATURE_V2: flag,
+  WHS_DELEGATION_SOURCES: z.string().default("agentromatic,agentelic").describe("comma-separated names"),
+  WHS_GITHUB_ARCHIVE_URL: z.url().default("https://codeload.github.com").describe("a URL"),
+  WHS_GITHUB_ARCHIVE_ADDRESSES: z.string().default("").describe("comma-separated addresses and networks"),
+  WHS_GITHUB_ARCHIVE_SECONDS: seconds(60),
   SECRETS_URL: z.string().min(1).default("local:"),
   BLOB_URL: z.string().min(1).optional(),
   LOG_LEVEL: z
@@ -45,6 +51,8 @@ const environment = z.object({
   WHS_SESSION_IDLE_SECONDS: seconds(30 * 24 * 3600),
   WHS_TELEMETRY_OVERLAP_SECONDS: seconds(3600),
   WHS_FALLBACK_AFTER_SECONDS: seconds(60),
+  WHS_HEARTBEAT_SECONDS: seconds(15),
+  WHS_STREAM_GRACE_SECONDS: seconds(10),
 });
 
 export type Config = ReturnType<typeof readConfig>;
@@ -77,6 +85,12 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env) {
     trustedProxies: list(read.WHS_TRUSTED_PROXIES),
     corsOrigins: list(read.CORS_ORIGINS),
     requireSignatureV2: read.WHS_REQUIRE_SIGNATURE_V2,
+    delegationKeys: readDelegationKeys(list(read.WHS_DELEGATION_SOURCES), env),
+    githubArchive: readArchiveHost({
+      url: read.WHS_GITHUB_ARCHIVE_URL,
+      privateAddresses: list(read.WHS_GITHUB_ARCHIVE_ADDRESSES),
+      timeoutMs: read.WHS_GITHUB_ARCHIVE_SECONDS * 1000,
+    }),
     secretsUrl: read.SECRETS_URL,
     blobUrl: read.BLOB_URL ?? `file:${path.join(dataDir, "blobs")}`,
     logLevel: read.LOG_LEVEL,
@@ -85,5 +99,9 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env) {
     sessionIdleMs: read.WHS_SESSION_IDLE_SECONDS * 1000,
     telemetryOverlapMs: read.WHS_TELEMETRY_OVERLAP_SECONDS * 1000,
     fallbackAfterMs: read.WHS_FALLBACK_AFTER_SECONDS * 1000,
+    /** How often a comment keeps an idle stream of events open. */
+    heartbeatMs: read.WHS_HEARTBEAT_SECONDS * 1000,
+    /** How long an agent runs on after the last reader of its stream left. */
+    streamGraceMs: read.WHS_STREAM_GRACE_SECONDS * 1000,
   };
 }

@@ -28,6 +28,8 @@ export interface Dependencies {
   tiers: Readonly<Record<Tier, Entitlements>>;
   keys: Keys;
   cursors: Cursors;
+  /** Aborted when the process begins to stop: what would never end by itself ends then. */
+  stopping: AbortSignal;
   /** Makes every gateway forget what it knows of an agent, and waits until it has. */
   forgetRoute: (agentId: string) => Promise<void>;
   /** Makes every node forget the credentials of a user, and waits until it has. */

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { type Dependencies, systemContext } from "./context.ts";
 import { removeAgent, removeAgentJob } from "./features/agents/index.ts";
 import { deploy, deployJob, failStuckDeployments, pushTelemetryKey, pushTelemetryKeyJob } from "./features/deployments/index.ts";
-import { expireSessions } from "./features/invocations/index.ts";
+import { deleteExpiredStreams, expireSessions } from "./features/invocations/index.ts";
 import { reclaimLostLeases } from "./features/limits/index.ts";
 import { deleteExpired } from "./features/retention/index.ts";
 import { pushSecretsJob, runPushSecrets } from "./features/secrets/index.ts";
@@ -42,6 +42,7 @@ export async function startJobs(
   );
   await jobs.schedule(byTheClock("limits.reclaim_leases"), "* * * * *", () => reclaimLostLeases(as("reclaim_leases")));
   await jobs.schedule(byTheClock("sessions.expire"), "*/5 * * * *", () => expireSessions(as("expire_sessions")));
+  await jobs.schedule(byTheClock("streams.delete_expired"), "* * * * *", () => deleteExpiredStreams(dependencies.db));
   await jobs.schedule(byTheClock("uploads.delete_unused"), "17 * * * *", () => deleteUnusedUploads(as("delete_uploads")));
   await jobs.schedule(byTheClock("idempotency.delete_expired"), "27 * * * *", () =>
     deleteExpiredAnswers(dependencies.db, "whs.idempotency_keys"),

@@ -6,6 +6,8 @@ export interface Keys {
   cursor: Buffer;
   idempotency: Buffer;
   session: Buffer;
+  /** Stored events of streams are encrypted with keys derived from it. */
+  stream: Buffer;
   /** An API token is `whs_` and the HMAC of this key over its id, so that it can be shown again without being stored. */
   token: Buffer;
   /** The supervisors sign with it what they send of logs. */
@@ -29,6 +31,7 @@ export async function openKeys(secrets: SecretStore): Promise<Keys> {
     cursor: derive(root, "cursor"),
     idempotency: derive(root, "idempotency"),
     session: derive(root, "session"),
+    stream: derive(root, "stream"),
     token: derive(root, "token"),
     dataPlane: await ensure("system/data-plane-key"),
     currentTelemetryRootId,

@@ -7,7 +7,7 @@ import { type SeededAgent, seedActiveAgent } from "./seed.ts";
 let plane: TestControlPlane;
 let owner: TestUser;
 let stranger: TestUser;
-let foreign: SeededAgent & { tokenId: string };
+let foreign: SeededAgent & { tokenId: string; streamId: string };
 
 beforeAll(async () => {
   plane = await startControlPlane();
@@ -15,7 +15,12 @@ beforeAll(async () => {
   stranger = await plane.user("stranger");
   const seeded = await seedActiveAgent(plane, owner);
   const token = await owner.request<{ token: { id: string } }>("POST", "/v1/tokens", { name: "x" });
-  foreign = { ...seeded, tokenId: token.body.token.id };
+  foreign = { ...seeded, tokenId: token.body.token.id, streamId: newId("str") };
+  await plane.pool.query(
+    `insert into whs.streams (id, user_id, agent_id, gateway_id, status, last_event_id, expires_at)
+     values ($1, $2, $3, 'gateway', 'done', 0, now() + interval '5 minutes')`,
+    [foreign.streamId, foreign.userId, foreign.agentId],
+  );
   const traceId = "trace-of-the-owner";
   await plane.pool.query(
     `insert into whs.invocations (day, id, user_id, agent_id, deployment_id, runtime_provider, trace_id, started_at, duration_ms, status_code)
@@ -37,14 +42,23 @@ const validBodies: Readonly<Record<string, unknown>> = {
 
 const byId = Object.values(whsEndpoints).filter((endpoint) => endpoint.access.kind === "user" && endpoint.path.includes("{"));
 
-function pathFor(path: string, ids: Record<"agent" | "deployment" | "token" | "trace", string>): string {
+function pathFor(path: string, ids: Record<"agent" | "deployment" | "token" | "trace" | "stream", string>): string {
   return path
     .replace("{agentId}", ids.agent)
     .replace("{deploymentId}", ids.deployment)
     .replace("{traceId}", ids.trace)
+    .replace("{streamId}", ids.stream)
     .replace("{key}", "KEY")
     .replace("{id}", path.startsWith("/v1/agents") ? ids.agent : path.startsWith("/v1/deployments") ? ids.deployment : ids.token);
 }
+
+const idsOf = ({ agentId, deploymentId, tokenId, streamId }: typeof foreign) => ({
+  agent: agentId,
+  deployment: deploymentId,
+  token: tokenId,
+  trace: "trace-of-the-owner",
+  stream: streamId,
+});
 
 describe("another tenant's id", () => {
   it("covers every endpoint that takes an id", () => {
@@ -54,8 +68,14 @@ describe("another tenant's id", () => {
   it.each(byId.map((endpoint) => [`${endpoint.method} ${endpoint.path}`, endpoint] as const))(
     "answers %s byte for byte like an unknown one",
     async (_name, endpoint) => {
-      const unknown = { agent: newId("agt"), deployment: newId("dep"), token: newId("tok"), trace: "trace-of-nobody-1" };
-      const theirs = { agent: foreign.agentId, deployment: foreign.deploymentId, token: foreign.tokenId, trace: "trace-of-the-owner" };
+      const unknown = {
+        agent: newId("agt"),
+        deployment: newId("dep"),
+        token: newId("tok"),
+        trace: "trace-of-nobody-1",
+        stream: newId("str"),
+      };
+      const theirs = idsOf(foreign);
       const ask = (ids: Record<keyof typeof unknown, string>) =>
         stranger.request(endpoint.method, pathFor(endpoint.path, ids), validBodies[endpoint.name], { "x-trace-id": "same-trace-id" });
       const [toUnknown, toTheirs] = [await ask(unknown), await ask(theirs)];
@@ -84,12 +104,7 @@ describe("another tenant's id", () => {
   )("is refused with 401 without a credential: %s", async (_name, endpoint) => {
     const answer = await plane.as(undefined)(
       endpoint.method,
-      pathFor(endpoint.path, {
-        agent: foreign.agentId,
-        deployment: foreign.deploymentId,
-        token: foreign.tokenId,
-        trace: "trace-of-the-owner",
-      }),
+      pathFor(endpoint.path, idsOf(foreign)),
       endpoint.method === "GET" ? undefined : (validBodies[endpoint.name] ?? {}),
     );
     expect(answer).toMatchObject({ status: 401, body: { error: { code: "UNAUTHENTICATED" } } });

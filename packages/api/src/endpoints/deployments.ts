@@ -86,5 +86,5 @@ export const listDeploymentLogs = endpoint({
   query: pageQuerySchema.extend({ follow: z.enum(["true", "false"]).default("false") }),
   answer: { kind: "json", status: 200, schema: z.object({ lines: z.array(logLineSchema), nextCursor: z.string().nullable() }) },
   alternative: { kind: "events", status: 200, events: { line: logLineSchema } },
-  errors: ["NOT_FOUND"],
+  errors: ["NOT_FOUND", "RATE_LIMITED", "UNAVAILABLE"],
 });

@@ -29,3 +29,16 @@ export const invokeAgentStream = endpoint({
   answer: { kind: "events", status: 200, events: invokeEvents },
   errors: ["NOT_FOUND", "CONFLICT", "RATE_LIMITED", "LIMIT_EXCEEDED", "RUNTIME_ERROR", "UNAVAILABLE"],
 });
+
+export const resumeAgentStream = endpoint({
+  name: "invoke.resume",
+  method: "GET",
+  path: "/v1/invoke/{agentId}/stream/{streamId}",
+  summary: "Go on with a stream after the event that the header Last-Event-ID names",
+  description:
+    "Sends the same bytes as the stream itself, from the event after `Last-Event-ID` on, or from the beginning without the header; a stream that still runs is followed to its end. Possible for five minutes after the last event. The agent does not run again and nothing is counted.",
+  access: { kind: "user", scope: "invoke" },
+  params: agentParams.extend({ streamId: idSchema }),
+  answer: { kind: "events", status: 200, events: invokeEvents },
+  errors: ["NOT_FOUND", "RATE_LIMITED", "UNAVAILABLE"],
+});

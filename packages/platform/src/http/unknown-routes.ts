@@ -2,11 +2,11 @@ import type { Endpoint } from "@whs/api";
 import { AppError, notFound } from "@whs/platform/errors";
 import type { FastifyInstance } from "fastify";
 
-type Known = Pick<Endpoint, "method" | "path" | "alternative">;
+type Known = Pick<Endpoint, "method" | "path" | "alternative"> & Partial<Pick<Endpoint, "answer">>;
 
 /** HEAD answers like GET, without a body; a stream that never ends has no such answer. */
-export function answersHead({ method, alternative }: Pick<Endpoint, "method" | "alternative">): boolean {
-  return method === "GET" && alternative === undefined;
+export function answersHead({ method, alternative, answer }: Omit<Known, "path">): boolean {
+  return method === "GET" && alternative === undefined && answer?.kind !== "events";
 }
 
 /** Answers unknown paths with 404 and known ones with 405 and `Allow`. Call after all routes are bound. */

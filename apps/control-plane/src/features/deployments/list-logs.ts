@@ -27,22 +27,17 @@ const lookBackMs = 5_000;
 const linesPerLook = 500;
 
 /** Yields the newest lines, oldest of them first, and then every new one until the signal says stop. */
-export async function* followLogs(
-  context: Context,
-  input: { id: string; limit: number },
-  signal: AbortSignal,
-): AsyncGenerator<LogLine | "idle"> {
-  await requireDeployment(context, input.id);
+export async function* followLogs(context: Context, input: { id: string; limit: number }, signal: AbortSignal): AsyncGenerator<LogLine> {
   const sent = new Map<string, number>();
   const fresh = (rows: readonly LogLineRow[]): LogLineRow[] => rows.filter((row) => !sent.has(row.id));
-  let floor = "";
   let rows = (await listLogLines(context.db, input.id, input.limit, {})).toReversed();
+  // What is older than the first page was not asked for.
+  let floor = rows.length === input.limit ? (rows[0]?.id ?? "") : "";
   while (!signal.aborted) {
     for (const row of fresh(rows)) {
       sent.set(row.id, context.now().getTime());
       yield toLogLine(row);
     }
-    yield "idle";
     floor = dropOld(sent, context.now().getTime() - lookBackMs, floor);
     await pause(lookEveryMs, signal);
     rows = await listLogLines(context.db, input.id, linesPerLook + sent.size, { after: floor });

@@ -7,9 +7,11 @@ import { createDeployment } from "./create-deployment.ts";
 import { ingestLogs } from "./ingest-logs.ts";
 import { getDeployment, listDeployments, requireDeployment } from "./list-deployments.ts";
 import { followLogs, listLogs } from "./list-logs.ts";
+import { createLogFollowers } from "./log-followers.ts";
 import { rotateTelemetryKey } from "./rotate-telemetry-key.ts";
 
 export function bindDeployments(bind: Bind<Context>): void {
+  const followers = createLogFollowers();
   bind(endpoints.createDeployment, (context, { params, body }) => createDeployment(context, { agentId: params.id, body }));
   bind(endpoints.listDeployments, (context, { params, query }) => listDeployments(context, { ...params, ...query }));
   bind(endpoints.getDeployment, (context, { params }) => getDeployment(context, params));
@@ -20,11 +22,15 @@ export function bindDeployments(bind: Bind<Context>): void {
   bind(endpoints.listDeploymentLogs, async (context, { params, query, http }) => {
     if (query.follow === "false") return listLogs(context, { ...params, ...query });
     await requireDeployment(context, params.id);
-    const events = startEventStream(http);
-    for await (const line of followLogs(context, { id: params.id, limit: query.limit }, http.request.signal)) {
-      if (line !== "idle") await events.send("line", line);
+    const leave = followers.enter(context.user.id);
+    try {
+      const events = startEventStream(http, { heartbeatMs: context.config.heartbeatMs });
+      const signal = AbortSignal.any([http.request.signal, context.stopping]);
+      for await (const line of followLogs(context, { id: params.id, limit: query.limit }, signal)) await events.send("line", line);
+      events.end();
+    } finally {
+      leave();
     }
-    events.end();
     return streamed;
   });
 }

@@ -8,6 +8,7 @@ import type { Logger } from "@whs/platform/log";
 import { createBudgets, createLimits, createPredictions, createRates, type Limits } from "../limits/index.ts";
 import { createInvocationLog, type InvocationLog } from "./record.ts";
 import { createRouting, type Routing } from "./routing.ts";
+import type { Streams } from "./streams.ts";
 
 /** What one gateway process keeps between invocations. */
 export interface Gateway {
@@ -17,18 +18,22 @@ export interface Gateway {
   limits: Limits;
   /** Makes ids that say which gateway accepted the invocation. */
   newEventId: () => string;
+  streams: Streams;
   running: Set<AbortController>;
   /** Refuses nothing, waits for what runs, then stops what still does, writes what is not written yet and gives leases back. */
   drain(timeoutMs: number): Promise<void>;
 }
 
 const lookEveryMs = 20;
+/** What was stopped has said so by then. */
+const closeStreamsMs = 1_000;
 
 export function createGateway(options: {
   db: Kysely<Schema>;
   log: Logger;
   keys: Keys;
   config: Config;
+  streams: Streams;
   now: () => Date;
   /** Whether what other processes announce arrives. */
   hearsChanges: () => boolean;
@@ -48,11 +53,13 @@ export function createGateway(options: {
     invocationLog,
     limits,
     newEventId: () => eventIds.newId("evt"),
+    streams: options.streams,
     running,
     async drain(timeoutMs) {
       const deadline = performance.now() + timeoutMs;
       while (running.size > 0 && performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, lookEveryMs));
       for (const controller of running) controller.abort();
+      await options.streams.close(closeStreamsMs);
       await invocationLog.flush();
       await budgets.close();
     },

@@ -1,12 +1,12 @@
 import * as endpoints from "@whs/api";
 import type { InvokeRequest } from "@whs/api";
+import { invalidRequest } from "@whs/platform/errors";
 import { type Bind, type HandlerInput, streamed } from "@whs/platform/http";
-import { startEventStream } from "../../event-stream.ts";
 import type { Context } from "../../context.ts";
 import type { Gateway } from "./gateway.ts";
 import { invoke } from "./invoke.ts";
 import type { InvocationRequest } from "./prepare.ts";
-import { prepareStream, streamInvocation } from "./stream.ts";
+import { startStream } from "./stream.ts";
 
 export function bindInvocations(bind: Bind<Context>, gateway: Gateway): void {
   bind(endpoints.invokeAgent, (context, { params, body, http }) => {
@@ -15,16 +15,25 @@ export function bindInvocations(bind: Bind<Context>, gateway: Gateway): void {
     return invoke(gateway, context, toRequest(params.agentId, body, http), callerGone);
   });
   bind(endpoints.invokeAgentStream, async (context, { params, body, http }) => {
-    const prepared = await prepareStream(gateway, context, toRequest(params.agentId, body, http));
-    await streamInvocation(
-      gateway,
-      context,
-      prepared,
-      startEventStream(http),
-      body.options?.detach === true ? undefined : http.request.signal,
-    );
+    const stream = await startStream(gateway, context, toRequest(params.agentId, body, http));
+    gateway.streams.follow(stream, http, 0);
     return streamed;
   });
+  bind(endpoints.resumeAgentStream, async (context, { params, http }) => {
+    const { traceId, headers } = http.request;
+    await gateway.streams.resume(http, { ...params, userId: context.user.id, after: lastEventId(headers["last-event-id"]), traceId });
+    return streamed;
+  });
+}
+
+/** Event ids are 32-bit in the store. */
+const maxEventId = 2 ** 31 - 1;
+
+function lastEventId(header: string | string[] | undefined): number {
+  if (header === undefined) return 0;
+  const id = typeof header === "string" && /^\d{1,10}$/.test(header) ? Number(header) : Number.NaN;
+  if (!(id <= maxEventId)) throw invalidRequest([{ fieldName: "Last-Event-ID", message: "must be the id of an event" }]);
+  return id;
 }
 
 type Http = HandlerInput<typeof endpoints.invokeAgent>["http"];

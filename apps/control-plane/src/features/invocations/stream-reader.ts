@@ -9,19 +9,26 @@ export interface Want {
   after: number;
   /** For the error that the reader gets when the stream turns out to be lost. */
   traceId: string;
+  /** Looks at once, for a reader that may not have caught up; others wait for the next look. */
+  eager: boolean;
+}
+
+export interface StoredText extends Part {
+  /** There is more in the store. */
+  more: boolean;
 }
 
 /** Reads streams from the store for all readers of this process together. */
 export interface StreamReader {
   /** Resolves once there is something after the event. @throws what the database threw. */
-  read(want: Want): Promise<Part>;
+  read(want: Want): Promise<StoredText>;
   /** Nobody waits for it any more; its promise never settles. */
   cancel(want: Want): void;
 }
 
 interface Waiting {
   want: Want;
-  resolve: (part: Part) => void;
+  resolve: (part: StoredText) => void;
   reject: (error: unknown) => void;
 }
 
@@ -74,7 +81,7 @@ export function createStreamReader(options: { store: StreamStore; log: Logger })
     read: (want) =>
       new Promise((resolve, reject) => {
         waiting.set(want, { want, resolve, reject });
-        fresh = true;
+        if (want.eager) fresh = true;
         schedule();
       }),
     cancel: (want) => void waiting.delete(want),
@@ -82,12 +89,13 @@ export function createStreamReader(options: { store: StreamStore; log: Logger })
 }
 
 /** What a look has found for a reader; undefined when there is nothing yet. */
-async function toPart(store: StreamStore, want: Want, found: StoredPart | undefined): Promise<Part | undefined> {
+async function toPart(store: StreamStore, want: Want, found: StoredPart | undefined): Promise<StoredText | undefined> {
   if (found === undefined) return lostPart(want);
   if (found.chunks.length > 0) {
     const { text, lastEventId } = joinChunks(want.after, found.chunks);
     if (text === "") return lostPart(want);
-    return { text, lastEventId, ended: found.ended && lastEventId >= found.lastEventId };
+    const more = lastEventId < found.lastEventId;
+    return { text, lastEventId, ended: found.ended && !more, more };
   }
   if (found.abandoned) {
     const traceId = (await traceIdOf(store, want.streamId)) ?? want.traceId;
@@ -98,13 +106,13 @@ async function toPart(store: StreamStore, want: Want, found: StoredPart | undefi
   if (!found.ended) return undefined;
   // The reader may have had events that were never stored: what it misses is the end.
   if (found.lost || want.after < found.lastEventId) return lostPart(want);
-  return { text: "", lastEventId: want.after, ended: true };
+  return { text: "", lastEventId: want.after, ended: true, more: false };
 }
 
 /** What readers get when the rest of a stream is lost. */
-function lostPart({ after, traceId }: Omit<Want, "streamId">): Part {
+function lostPart({ after, traceId }: Pick<Want, "after" | "traceId">): StoredText {
   const error = new AppError("RUNTIME_ERROR", "The stream broke off: the process that ran it is gone.", { retryable: true });
-  return { text: formatEvent(after + 1, "error", error.body(traceId)), lastEventId: after + 1, ended: true };
+  return { text: formatEvent(after + 1, "error", error.body(traceId)), lastEventId: after + 1, ended: true, more: false };
 }
 
 /** Puts together what follows an event without a gap. */

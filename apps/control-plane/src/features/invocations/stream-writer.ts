@@ -1,4 +1,5 @@
 import type { Logger } from "@whs/platform/log";
+import { once } from "node:events";
 import type { LiveStream } from "./stream-live.ts";
 import type { StreamBatch, StreamStore } from "./stream-store.ts";
 
@@ -6,7 +7,7 @@ import type { StreamBatch, StreamStore } from "./stream-store.ts";
 export interface StreamWriter {
   /** Called for every event. */
   mark(stream: LiveStream, characters: number): void;
-  /** Writes what waits, for no longer than this. */
+  /** Writes what waits, for no longer than this and as long as the database takes it. */
   flush(timeoutMs: number): Promise<void>;
 }
 
@@ -30,7 +31,7 @@ export function createStreamWriter(options: {
   const dirty = new Set<LiveStream>();
   let waitingChars = 0;
   let timer: NodeJS.Timeout | undefined;
-  let running: Promise<void> | undefined;
+  let running: Promise<boolean> | undefined;
 
   const giveUp = (stream: LiveStream): void => {
     dirty.delete(stream);
@@ -51,12 +52,15 @@ export function createStreamWriter(options: {
     }
     return group;
   };
-  const commit = async (): Promise<void> => {
+  /** @returns whether the database took what waited. */
+  const commit = async (): Promise<boolean> => {
     const group = takeGroup();
-    if (group.size === 0) return;
+    if (group.size === 0) return true;
     try {
       const kept = await store.save([...group.values()]);
       for (const [stream, batch] of group) {
+        // Given up meanwhile, for too much was waiting.
+        if (!stream.stored) continue;
         if (!kept.has(stream.id)) {
           log.warn({ streamId: stream.id }, "A stream was taken for abandoned and ended while it ran");
           giveUp(stream);
@@ -66,27 +70,26 @@ export function createStreamWriter(options: {
         if (stream.storedEventId < stream.lastEventId) dirty.add(stream);
         else if (stream.ended) options.onSettled(stream);
       }
+      return true;
     } catch (error) {
       log.warn({ err: error, streams: group.size }, "Events of streams could not be stored yet");
       for (const stream of group.keys()) {
+        if (!stream.stored) continue;
         if (waitingChars > maxWaitingChars) giveUp(stream);
         else dirty.add(stream);
       }
-      throw error;
+      return false;
     }
   };
-  const run = (): Promise<void> =>
-    (running ??= commit().then(
-      () => after(groupWaitMs),
-      () => after(retryAfterMs),
-    ));
-  const after = (delayMs: number): void => {
+  const runOnce = async (): Promise<boolean> => {
+    const taken = await commit();
     running = undefined;
-    if (dirty.size > 0) timer = setTimeout(start, delayMs);
+    if (dirty.size > 0) timer = setTimeout(start, taken ? groupWaitMs : retryAfterMs);
+    return taken;
   };
   const start = (): void => {
     timer = undefined;
-    void run();
+    running ??= runOnce();
   };
   return {
     mark(stream, characters) {
@@ -97,12 +100,16 @@ export function createStreamWriter(options: {
       if (running === undefined) timer ??= setTimeout(start, groupWaitMs);
     },
     async flush(timeoutMs) {
-      const deadline = performance.now() + timeoutMs;
-      while ((dirty.size > 0 || running !== undefined) && performance.now() < deadline) {
+      const timeOver = new AbortController();
+      const limit = setTimeout(() => timeOver.abort(), timeoutMs);
+      const over = once(timeOver.signal, "abort").then(() => false);
+      let taken = true;
+      while (taken && (dirty.size > 0 || running !== undefined)) {
         clearTimeout(timer);
-        timer = undefined;
-        await Promise.race([run(), new Promise((resolve) => setTimeout(resolve, Math.max(0, deadline - performance.now())))]);
+        start();
+        taken = await Promise.race([running ?? true, over]);
       }
+      clearTimeout(limit);
       clearTimeout(timer);
     },
   };
