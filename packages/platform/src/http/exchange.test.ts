@@ -4,7 +4,7 @@ import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { expect, test, vi } from "vitest";
 import { z } from "zod";
-import { type HandlerInput, streamed } from "./index.ts";
+import { type Bind, type HandlerInput, streamed } from "./index.ts";
 import { startTestServer, type TestServer } from "./start-test-server.ts";
 
 const access = { kind: "user", scope: null } as const;
@@ -58,6 +58,15 @@ const follow = endpoint({
   access,
   answer: { kind: "json", status: 200, schema: z.object({}) },
   alternative: { kind: "events", status: 200, events: {} },
+  errors: [],
+});
+const listen = endpoint({
+  name: "things.listen",
+  method: "GET",
+  path: "/v1/listen",
+  summary: "Listen",
+  access,
+  answer: { kind: "events", status: 200, events: {} },
   errors: [],
 });
 
@@ -128,9 +137,15 @@ test("HEAD answers like GET without the body", async () => {
 });
 
 test("HEAD is no method of an endpoint that may stream for ever", async () => {
-  const server = await startTestServer({ endpoints: [follow], bind: (bind) => bind(follow, async () => ({})) });
-  const answer = await server.send("HEAD", "/v1/follow");
-  expect([answer.status, answer.headers.get("allow")]).toEqual([405, "GET"]);
+  const bind = (on: Bind<undefined>): void => {
+    on(follow, async () => ({}));
+    on(listen, async () => undefined);
+  };
+  const server = await startTestServer({ endpoints: [follow, listen], bind });
+  for (const path of ["/v1/follow", "/v1/listen"]) {
+    const answer = await server.send("HEAD", path);
+    expect([answer.status, answer.headers.get("allow")]).toEqual([405, "GET"]);
+  }
 });
 
 test("an empty answer is 204 with the headers that the handler set", async () => {
