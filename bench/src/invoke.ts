@@ -71,9 +71,9 @@ async function cellSocket(dataDir: string, userId: string): Promise<string> {
 
 async function compare(form: string, connections: number, direct: Side, gateway: Side): Promise<Record<string, string | number>> {
   const results: { direct: LoadResult[]; gateway: LoadResult[] } = { direct: [], gateway: [] };
-  for (let round_ = 0; round_ < rounds; round_++) {
+  for (let turn = 0; turn < rounds; turn++) {
     for (const side of ["direct", "gateway"] as const) {
-      const idSeed = `${form === "JSON" ? "j" : "s"}${connections === 1 ? "1" : "2"}${round_}${side === "direct" ? "d" : "g"}`.padEnd(
+      const idSeed = `${form === "JSON" ? "j" : "s"}${connections === 1 ? "1" : "2"}${turn}${side === "direct" ? "d" : "g"}`.padEnd(
         13,
         "0",
       );

@@ -31,12 +31,12 @@ export async function runLoad(plan: LoadPlan): Promise<LoadResult> {
   return result;
 }
 
-export function httpRequest(path: string, host: string, headers: Record<string, string>, body: string): string {
+export function httpRequest(target: string, host: string, headers: Record<string, string>, body: string): string {
   const lines = Object.entries({
     host,
     "content-type": "application/json",
     "content-length": String(Buffer.byteLength(body)),
     ...headers,
   }).map(([name, value]) => `${name}: ${value}`);
-  return `POST ${path} HTTP/1.1\r\n${lines.join("\r\n")}\r\n\r\n${body}`;
+  return `POST ${target} HTTP/1.1\r\n${lines.join("\r\n")}\r\n\r\n${body}`;
 }

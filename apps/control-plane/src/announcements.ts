@@ -77,7 +77,7 @@ export async function openAnnouncements(options: { url: string; db: Kysely<Schem
   };
   await count();
   const counting = setInterval(
-    () => count().catch((error: unknown) => options.log.warn({ err: error }, "Cannot count the live processes")),
+    () => void count().catch((error: unknown) => options.log.warn({ err: error }, "Cannot count the live processes")),
     countEveryMs,
   );
   counting.unref();

@@ -197,11 +197,12 @@ async function startSupervisor(config: Config, apiUrl: string, environment: Reco
 
 function requester(url: string, token: string | undefined): TestUser["request"] {
   return async (method, target, body, headers = {}) => {
-    const init: RequestInit = { method, headers: { ...(token === undefined ? {} : { authorization: `Bearer ${token}` }), ...headers } };
+    const sent: Record<string, string> = { ...(token === undefined ? {} : { authorization: `Bearer ${token}` }), ...headers };
+    const init: RequestInit = { method, headers: sent };
     if (body instanceof Uint8Array || typeof body === "string") init.body = body as string;
     else if (body !== undefined) {
       init.body = JSON.stringify(body);
-      init.headers = { "content-type": "application/json", ...init.headers };
+      init.headers = { "content-type": "application/json", ...sent };
     }
     const response = await fetch(url + target, init);
     const text = await response.text();

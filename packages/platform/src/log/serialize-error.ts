@@ -34,7 +34,7 @@ export function serializeError(error: unknown, depth = 0): LoggedError {
 
 /** Redacted before it is cut: half a secret would no longer be recognised. */
 function text(value: string, maxLength: number): string {
-  const redacted = redactText(String(value));
+  const redacted = redactText(value);
   return redacted.length > maxLength ? `${redacted.slice(0, maxLength)}…` : redacted;
 }
 

@@ -5,6 +5,7 @@ import { newId } from "@whs/platform/ids";
 import type { Logger } from "@whs/platform/log";
 import type { Kysely } from "kysely";
 import { createHash } from "node:crypto";
+import { routeLeaseMs } from "../../announcements.ts";
 import { createBoundedCache } from "../../bounded-cache.ts";
 import type { Caller, SignedInUser } from "../../context.ts";
 import type { Schema } from "../../database.ts";
@@ -21,8 +22,6 @@ export interface Authenticator {
   flush(): Promise<void>;
 }
 
-/** How long a credential is believed without another look at the database; changes are also announced. */
-const believedMs = 10_000;
 /** When tokens were last used is written this often. */
 const touchEveryMs = 5_000;
 const allScopes: ReadonlySet<Scope> = new Set(scopes);
@@ -34,8 +33,20 @@ interface Believed {
   expiresAt: number;
 }
 
-export function createAuthenticator(options: { db: Kysely<Schema>; verifyJwt: VerifyJwt; now: () => Date; log: Logger }): Authenticator {
-  const believed = createBoundedCache<Believed>({ maxEntries: 50_000, maxAgeMs: believedMs });
+/**
+ * Remembers credentials for the same short lease as routes, and only while announcements can be heard: whoever disables
+ * an account waits for no longer than that.
+ */
+export function createAuthenticator(options: {
+  db: Kysely<Schema>;
+  verifyJwt: VerifyJwt;
+  now: () => Date;
+  log: Logger;
+  hearsChanges: () => boolean;
+}): Authenticator {
+  const believed = createBoundedCache<Believed & { until: number }>({ maxEntries: 50_000, maxAgeMs: routeLeaseMs });
+  /** Counts what was announced: what was read before an announcement is not remembered after it. */
+  let announced = 0;
   const tokenUses = new Map<string, Date>();
   const writeUses = async (): Promise<void> => {
     if (tokenUses.size === 0) return;
@@ -44,14 +55,17 @@ export function createAuthenticator(options: { db: Kysely<Schema>; verifyJwt: Ve
     await touchTokens(options.db, uses);
   };
   const timer = setInterval(
-    () => writeUses().catch((error: unknown) => options.log.warn({ err: error }, "Cannot write when tokens were last used")),
+    () => void writeUses().catch((error: unknown) => options.log.warn({ err: error }, "Cannot write when tokens were last used")),
     touchEveryMs,
   );
   timer.unref();
 
   const lookUp = async (credential: string): Promise<Believed> => {
+    const until = performance.now() + routeLeaseMs;
+    const announcedBefore = announced;
     const found = credential.startsWith("whs_") ? await byToken(options.db, credential) : await byJwt(options, credential);
     if (found.expiresAt <= options.now().getTime()) throw unauthenticated("The credential has expired.");
+    if (announced === announcedBefore) believed.set(credential, { ...found, until });
     return found;
   };
 
@@ -59,16 +73,20 @@ export function createAuthenticator(options: { db: Kysely<Schema>; verifyJwt: Ve
     async authenticate(authorization) {
       const credential = /^Bearer +([\x21-\x7e]{1,8192})$/i.exec(authorization ?? "")?.[1];
       if (credential === undefined) throw unauthenticated();
-      let known = believed.get(credential);
-      if (known === undefined || known.expiresAt <= options.now().getTime()) {
-        known = await lookUp(credential);
-        believed.set(credential, known);
-      }
+      const remembered = options.hearsChanges() ? believed.get(credential) : undefined;
+      const isCurrent = remembered !== undefined && remembered.until > performance.now() && remembered.expiresAt > options.now().getTime();
+      const known = isCurrent ? remembered : await lookUp(credential);
       if (known.caller.credential.kind === "token") tokenUses.set(known.caller.credential.tokenId, options.now());
       return known.caller;
     },
-    forgetUser: (userId) => believed.deleteWhere(({ caller }) => caller.user.id === userId),
-    forgetAll: () => believed.clear(),
+    forgetUser(userId) {
+      announced += 1;
+      believed.deleteWhere(({ caller }) => caller.user.id === userId);
+    },
+    forgetAll() {
+      announced += 1;
+      believed.clear();
+    },
     async flush() {
       clearInterval(timer);
       await writeUses();

@@ -145,7 +145,7 @@ export function createBudgets(options: BudgetOptions): Budgets {
     return ticking;
   };
   const timer = setInterval(
-    () => tick().catch((error: unknown) => options.log.warn({ err: error }, "Leases could not be renewed")),
+    () => void tick().catch((error: unknown) => options.log.warn({ err: error }, "Leases could not be renewed")),
     tickMs,
   );
   timer.unref();
