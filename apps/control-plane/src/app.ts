@@ -20,9 +20,11 @@ import { bindDescription } from "./description.ts";
 import { bindAccess, createAuthenticator, createJwtVerifier } from "./features/access/index.ts";
 import { bindAgents } from "./features/agents/index.ts";
 import { bindAudit } from "./features/audit/index.ts";
+import { bindBilling, bindLocalCheckout, openBilling } from "./features/billing/index.ts";
 import { bindDeployments, bindLogIngestion, openBuildSandbox } from "./features/deployments/index.ts";
 import { bindInvocations, createGateway, openStreams } from "./features/invocations/index.ts";
 import { bindRuntime } from "./features/runtime/index.ts";
+import { bindOperator, requireOperator } from "./features/operator/index.ts";
 import { bindSecrets } from "./features/secrets/index.ts";
 import { bindTelemetry, createTelemetryIngestion } from "./features/telemetry/index.ts";
 import { bindUploads } from "./features/uploads/index.ts";
@@ -79,7 +81,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
     processes: () => announcements.processes,
   });
   const verifyJwt = createJwtVerifier({ ...config.oidc, now });
-  const authenticator = createAuthenticator({ db: database.kysely, verifyJwt, now, log });
+  const authenticator = createAuthenticator({ db: database.kysely, verifyJwt, now, log, hearsChanges: () => announcements.connected });
   announcements.subscribe({
     forget: (topic, id) => {
       if (topic === "route") return gateway.routing.forget(id);
@@ -110,6 +112,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
     forgetUser: (userId) => announcements.announce("user", userId),
   };
   const ingestion = createTelemetryIngestion(dependencies);
+  const billing = await openBilling(config.billing, { secrets, returnUrl: config.webUrl, now, log });
   const readiness = async (): Promise<{ ready: boolean; checks: Record<string, string> }> => {
     const checks = {
       database: await check(() => database.pool.query("select 1")),
@@ -139,6 +142,14 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
     authenticate: async (_endpoint: Endpoint, request: HttpRequest) => systemContext(dependencies, "runtime", request.traceId),
     idempotency: { run: () => Promise.reject(new Error("Signed endpoints deduplicate by their own keys")) },
   });
+  const bindForOperators = createBinder<SystemContext>(server, {
+    log,
+    authenticate: async (_endpoint: Endpoint, request: HttpRequest) => {
+      requireOperator(request.headers.authorization, config.operatorToken);
+      return systemContext(dependencies, "operator", request.traceId);
+    },
+    idempotency: { run: () => Promise.reject(new Error("The operator's endpoints may be repeated as they are")) },
+  });
   bindAccess(bindForUsers, dependencies);
   bindAgents(bindForUsers);
   bindSecrets(bindForUsers);
@@ -148,9 +159,14 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
   bindUsage(bindForUsers);
   bindAudit(bindForUsers);
   bindRuntime(bindForUsers);
+  bindBilling(bindForUsers, bindForSystems, billing);
+  bindOperator(bindForOperators);
   bindTelemetry(bindForSystems, ingestion);
   bindLogIngestion(bindForSystems);
-  const described = bindDescription(server, { oidcIssuer: config.oidc.issuer, publicUrl: config.publicUrl, readiness });
+  const described = [
+    ...bindDescription(server, { oidcIssuer: config.oidc.issuer, publicUrl: config.publicUrl, readiness }),
+    ...bindLocalCheckout(server, dependencies, billing),
+  ];
   answerUnknownRoutes(server, [...Object.values(whsEndpoints), ...Object.values(internalEndpoints), ...described]);
   await startJobs(dependencies, { ingestion, newTraceId: () => newId("trc") });
 

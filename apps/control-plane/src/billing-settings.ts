@@ -33,7 +33,8 @@ const variants = z
     const tierOfVariant = new Map<string, PaidTier>();
     for (const [name, variantId, ...rest] of entries) {
       const tier = paidTierSchema.safeParse(name);
-      if (tier.success && variantId !== undefined && /^[1-9]\d{0,18}$/.test(variantId) && rest.length === 0) tierOfVariant.set(variantId, tier.data);
+      if (tier.success && variantId !== undefined && /^[1-9]\d{0,14}$/.test(variantId) && rest.length === 0)
+        tierOfVariant.set(variantId, tier.data);
     }
     if (tierOfVariant.size === entries.length && new Set(tierOfVariant.values()).size === entries.length) return tierOfVariant;
     context.addIssue({ code: "custom", message: "must name the variant of each plan once" });
@@ -47,7 +48,7 @@ export const billingEnvironment = {
   LEMONSQUEEZY_API_KEY: z.string().min(1).optional(),
   LEMONSQUEEZY_STORE_ID: z
     .string()
-    .regex(/^[1-9]\d{0,18}$/, "must be the number of the store")
+    .regex(/^[1-9]\d{0,14}$/, "must be the number of the store")
     .optional(),
   LEMONSQUEEZY_VARIANTS: variants,
   LEMONSQUEEZY_WEBHOOK_SECRET: webhookSecret,

@@ -2,6 +2,7 @@ import { ConfigurationError, parseEnvironment, requireHttps } from "@whs/platfor
 import path from "node:path";
 import { z } from "zod";
 import { readArchiveHost } from "./archive-host.ts";
+import { billingEnvironment, readBillingSettings } from "./billing-settings.ts";
 import { readDelegationKeys } from "./delegation-keys.ts";
 
 const port = (fallback: number) => z.coerce.number().int().min(0).max(65535).default(fallback).describe("a port; 0 picks a free one");
@@ -32,6 +33,15 @@ const environment = z.object({
   WHS_TRUSTED_PROXIES: z.string().default("").describe("comma-separated addresses"),
   CORS_ORIGINS: z.string().default("").describe("comma-separated origins"),
   WHS_REQUIRE_SIGNATURE_V2: flag,
+  WHS_OPERATOR_TOKEN: z
+    .string()
+    .regex(/^[\x21-\x7e]{32,1024}$/, "must be 32 to 1024 visible ASCII characters")
+    .optional(),
+  WEB_URL: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe("where people use the web app"),
+  ...billingEnvironment,
   WHS_DELEGATION_SOURCES: z.string().default("agentromatic,agentelic").describe("comma-separated names"),
   WHS_GITHUB_ARCHIVE_URL: z.url().default("https://codeload.github.com").describe("a URL"),
   WHS_GITHUB_ARCHIVE_ADDRESSES: z.string().default("").describe("comma-separated addresses and networks"),
@@ -91,6 +101,9 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env) {
       privateAddresses: list(read.WHS_GITHUB_ARCHIVE_ADDRESSES),
       timeoutMs: read.WHS_GITHUB_ARCHIVE_SECONDS * 1000,
     }),
+    operatorToken: read.WHS_OPERATOR_TOKEN,
+    webUrl: read.WEB_URL,
+    billing: readBillingSettings(read),
     secretsUrl: read.SECRETS_URL,
     blobUrl: read.BLOB_URL ?? `file:${path.join(dataDir, "blobs")}`,
     logLevel: read.LOG_LEVEL,

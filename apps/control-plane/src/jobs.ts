@@ -4,6 +4,7 @@ import { sql } from "kysely";
 import { z } from "zod";
 import { type Dependencies, systemContext } from "./context.ts";
 import { removeAgent, removeAgentJob } from "./features/agents/index.ts";
+import { endSubscriptions } from "./features/billing/index.ts";
 import { deploy, deployJob, failStuckDeployments, pushTelemetryKey, pushTelemetryKeyJob } from "./features/deployments/index.ts";
 import { deleteExpiredStreams, expireSessions } from "./features/invocations/index.ts";
 import { reclaimLostLeases } from "./features/limits/index.ts";
@@ -41,6 +42,9 @@ export async function startJobs(
     async () => void (await countLostInvocations(options.ingestion, as("count_lost"))),
   );
   await jobs.schedule(byTheClock("limits.reclaim_leases"), "* * * * *", () => reclaimLostLeases(as("reclaim_leases")));
+  await jobs.schedule(byTheClock("billing.end_subscriptions"), "* * * * *", () =>
+    endSubscriptions(as("end_subscriptions"), dependencies.config.billing.lemonSqueezy !== null),
+  );
   await jobs.schedule(byTheClock("sessions.expire"), "*/5 * * * *", () => expireSessions(as("expire_sessions")));
   await jobs.schedule(byTheClock("streams.delete_expired"), "* * * * *", () => deleteExpiredStreams(dependencies.db));
   await jobs.schedule(byTheClock("uploads.delete_unused"), "17 * * * *", () => deleteUnusedUploads(as("delete_uploads")));

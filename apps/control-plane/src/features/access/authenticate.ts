@@ -74,8 +74,8 @@ export function createAuthenticator(options: {
       const credential = /^Bearer +([\x21-\x7e]{1,8192})$/i.exec(authorization ?? "")?.[1];
       if (credential === undefined) throw unauthenticated();
       const remembered = options.hearsChanges() ? believed.get(credential) : undefined;
-      const isCurrent = remembered !== undefined && remembered.until > performance.now() && remembered.expiresAt > options.now().getTime();
-      const known = isCurrent ? remembered : await lookUp(credential);
+      const isFresh = remembered !== undefined && remembered.until > performance.now() && remembered.expiresAt > options.now().getTime();
+      const known = isFresh ? remembered : await lookUp(credential);
       if (known.caller.credential.kind === "token") tokenUses.set(known.caller.credential.tokenId, options.now());
       return known.caller;
     },

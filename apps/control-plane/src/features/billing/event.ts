@@ -41,11 +41,7 @@ const utf8 = new TextDecoder("utf-8", { fatal: true });
  * @param tierOfVariant a variant that is none of the plans pays for none
  * @throws AppError `INVALID_REQUEST`
  */
-export function parseEvent(
-  rawBody: Buffer,
-  headerName: string | undefined,
-  tierOfVariant: ReadonlyMap<string, Tier>,
-): BillingEvent {
+export function parseEvent(rawBody: Buffer, headerName: string | undefined, tierOfVariant: ReadonlyMap<string, Tier>): BillingEvent {
   const { meta, data } = parseInput(billingEventSchema, parseJson(rawBody));
   if (headerName !== undefined && headerName !== meta.event_name)
     throw invalidRequest([{ fieldName: "X-Event-Name", message: "is not the event's name" }]);

@@ -18,15 +18,17 @@ export interface BilledUser {
   id: string;
   tier: Tier;
   customerId: string | null;
+  isDisabled: boolean;
 }
 
 export async function findUser(db: Kysely<Schema>, userId: string): Promise<BilledUser | undefined> {
   const row = await db
     .selectFrom("whs.users")
-    .select(["id", "subscription_tier", "billing_customer_id"])
+    .select(["id", "subscription_tier", "billing_customer_id", "disabled_at"])
     .where("id", "=", userId)
     .executeTakeFirst();
-  return row === undefined ? undefined : { id: row.id, tier: row.subscription_tier, customerId: row.billing_customer_id };
+  if (row === undefined) return undefined;
+  return { id: row.id, tier: row.subscription_tier, customerId: row.billing_customer_id, isDisabled: row.disabled_at !== null };
 }
 
 /** What is said of one user's subscriptions is applied one after the other. */
@@ -102,33 +104,27 @@ export async function setCustomer(transaction: Transaction<Schema>, userId: stri
   await transaction.updateTable("whs.users").set({ billing_customer_id: customerId }).where("id", "=", userId).execute();
 }
 
-/** Cancelled subscriptions whose end has come; those of the test mode as well once real money moves. */
-export async function findEnded(
+/** Whose cancelled subscriptions have come to their end; with `testModeIsOver`, also who has one of the test mode. */
+export async function findUsersWithEnded(
   db: Kysely<Schema>,
   options: { now: Date; testModeIsOver: boolean; limit: number },
-): Promise<{ id: string; userId: string }[]> {
-  const cancelled = db
+): Promise<string[]> {
+  const rows = await db
     .selectFrom("whs.subscriptions")
-    .select(["id", "user_id as userId"])
-    .where("ends_at", "<=", options.now)
-    .where("status", "=", "cancelled");
-  if (!options.testModeIsOver) return cancelled.limit(options.limit).execute();
-  const ofTestMode = db
-    .selectFrom("whs.subscriptions")
-    .select(["id", "user_id as userId"])
-    .where("provider", "=", "local")
-    .where("status", "in", runningStatuses);
-  return cancelled.union(ofTestMode).limit(options.limit).execute();
+    .select("user_id")
+    .distinct()
+    .where((eb) => {
+      const cancelled = eb.and([eb("ends_at", "<=", options.now), eb("status", "=", "cancelled")]);
+      if (!options.testModeIsOver) return cancelled;
+      return eb.or([cancelled, eb.and([eb("provider", "=", "local"), eb("status", "in", runningStatuses)])]);
+    })
+    .limit(options.limit)
+    .execute();
+  return rows.map((row) => row.user_id);
 }
 
-/** Marks a subscription as expired if it still runs. */
 export async function expireSubscription(transaction: Transaction<Schema>, id: string, now: Date): Promise<void> {
-  await transaction
-    .updateTable("whs.subscriptions")
-    .set({ status: "expired", updated_at: now })
-    .where("id", "=", id)
-    .where("status", "in", runningStatuses)
-    .execute();
+  await transaction.updateTable("whs.subscriptions").set({ status: "expired", updated_at: now }).where("id", "=", id).execute();
 }
 
 function toSubscription(row: Row<"whs.subscriptions">): Subscription {

@@ -1,0 +1,2 @@
+export { requireOperator } from "./authenticate-operator.ts";
+export { bindOperator } from "./routes.ts";

@@ -1,0 +1,14 @@
+import * as endpoints from "@whs/api";
+import type { Bind } from "@whs/platform/http";
+import type { SystemContext } from "../../context.ts";
+import { getStats } from "./get-stats.ts";
+import { setUserTier } from "./set-user-tier.ts";
+import { disableUser, enableUser } from "./switch-user.ts";
+
+/** @param bind whose authentication lets nobody but the operator pass */
+export function bindOperator(bind: Bind<SystemContext>): void {
+  bind(endpoints.setUserTier, (context, { params, body }) => setUserTier(context, { ...params, ...body }));
+  bind(endpoints.disableUser, (context, { params }) => disableUser(context, params));
+  bind(endpoints.enableUser, (context, { params }) => enableUser(context, params));
+  bind(endpoints.getOperatorStats, (context) => getStats(context));
+}
