@@ -1,3 +1,3 @@
-export { type Authenticator, createAuthenticator } from "./authenticate.ts";
+export { createAuthenticator } from "./authenticate.ts";
 export { createJwtVerifier } from "./jwt.ts";
 export { bindAccess } from "./routes.ts";

@@ -3,5 +3,5 @@ export { requireAgent } from "./get-agent.ts";
 export { toAgent } from "./present.ts";
 export { bindAgents } from "./routes.ts";
 export { requireRuntime } from "./rules.ts";
-export { mayFollow, statusAfterFailure } from "./state.ts";
+export { statusAfterFailure } from "./state.ts";
 export { type AgentRow, lockAgent, updateAgent } from "./store.ts";

@@ -1,7 +1,6 @@
 export { type BuildSandbox, openBuildSandbox } from "./bundling/build-bundle.ts";
 export { deploy, deployJob } from "./deploy.ts";
 export { failStuckDeployments } from "./end-deploy.ts";
-export { requireDeployment } from "./list-deployments.ts";
 export { toLogLine } from "./present.ts";
 export { bindDeployments, bindLogIngestion } from "./routes.ts";
 export { pushTelemetryKey, pushTelemetryKeyJob } from "./rotate-telemetry-key.ts";
