@@ -1,4 +1,4 @@
-import { type AgentManifest, BundleError, inspectBundle } from "@whs/artifact";
+import { type AgentManifest, BundleError, inspectBundle, type ReadOptions } from "@whs/artifact";
 import type { BlobStore } from "@whs/platform/blobs";
 import { invalidRequest } from "@whs/platform/errors";
 
@@ -6,9 +6,9 @@ import { invalidRequest } from "@whs/platform/errors";
  * Reads a stored bundle, checks every entry and its manifest, and writes nothing.
  * @throws AppError `INVALID_REQUEST` naming entry or field.
  */
-export async function checkBundle(blobs: BlobStore, blobKey: string): Promise<AgentManifest> {
+export async function checkBundle(blobs: BlobStore, blobKey: string, options: ReadOptions = {}): Promise<AgentManifest> {
   try {
-    const inspected = await inspectBundle(await blobs.openRead(blobKey));
+    const inspected = await inspectBundle(await blobs.openRead(blobKey), options);
     if (inspected.ok) return inspected.manifest;
     throw invalidRequest(
       inspected.findings.map((finding) => ({

@@ -1,19 +1,20 @@
 import type { BodyOf, createDeployment as endpoint, Deployment } from "@whs/api";
 import type { AgentManifest } from "@whs/artifact";
-import { brokenConstraint, conflict, invalidRequest, notFound } from "@whs/platform/errors";
+import { brokenConstraint, conflict, notFound } from "@whs/platform/errors";
 import { newId } from "@whs/platform/ids";
 import type { Context } from "../../context.ts";
 import { type AgentRow, lockAgent, requireAgent, requireRuntime, updateAgent } from "../agents/index.ts";
 import { checkBundle } from "./check-bundle.ts";
+import { checkManifest } from "./check-manifest.ts";
 import { deployJob } from "./deploy.ts";
 import { toDeployment } from "./present.ts";
-import { findUpload, insertDeployment, setKeysOf } from "./store.ts";
+import { findUpload, insertDeployment } from "./store.ts";
 
 type Input = BodyOf<typeof endpoint>;
 
 /**
- * Checks bundle and manifest, then creates the deployment and its job in one transaction: what is answered with 202
- * is carried out, whatever dies in between.
+ * Checks an uploaded bundle and its manifest, then creates the deployment and its job in one transaction: what is answered
+ * with 202 is carried out, whatever dies in between. The job fetches a repository and checks it alike.
  */
 export async function createDeployment(context: Context, input: { agentId: string; body: Input }): Promise<{ deployment: Deployment }> {
   const { agentId, body } = input;
@@ -68,29 +69,14 @@ async function checkArtifact(
   agent: AgentRow,
   artifact: Input["artifact"],
 ): Promise<{ artifact: Deployment["artifact"]; manifest: AgentManifest | null }> {
-  if (artifact.type === "repo_ref")
-    throw invalidRequest([{ fieldName: "artifact.type", message: "repo_ref is not available on this installation; upload a bundle" }]);
+  if (artifact.type === "repo_ref") {
+    const { type, ...source } = artifact;
+    return { artifact: { type, source }, manifest: null };
+  }
   const upload = await findUpload(context.db, context.user.id, artifact.uploadId, context.now());
   if (upload === undefined) throw notFound("Upload");
   const manifest = await checkBundle(context.blobs, upload.blob_key);
-  await checkManifest(context, agent, manifest);
+  await checkManifest(context.db, agent, manifest);
   const checksum = `sha256:${upload.sha256}`;
   return { artifact: { type: "uploaded_bundle", source: { uploadId: upload.id, checksum, sizeBytes: upload.size_bytes } }, manifest };
-}
-
-/** @throws AppError `INVALID_REQUEST` naming what the agent or its secrets lack. */
-async function checkManifest(context: Context, agent: AgentRow, manifest: AgentManifest): Promise<void> {
-  if (manifest.runtime !== agent.runtime_provider) {
-    throw invalidRequest([
-      { fieldName: "agent.config.json:runtime", message: `is ${manifest.runtime}, but the agent runs on ${agent.runtime_provider}` },
-    ]);
-  }
-  const set = await setKeysOf(context.db, agent.id);
-  const missing = manifest.env.requiredKeys.filter((key) => !set.has(key));
-  if (missing.length > 0) {
-    throw invalidRequest(
-      missing.map((key) => ({ fieldName: "agent.config.json:env.requiredKeys", message: `needs the secret ${key}, which is not set` })),
-      { details: { missingSecrets: missing } },
-    );
-  }
 }

@@ -1,5 +1,6 @@
-import { extract } from "@whs/artifact";
-import { AppError } from "@whs/platform/errors";
+import { extract, type ReadOptions } from "@whs/artifact";
+import type { FieldError } from "@whs/api";
+import { AppError, invalidRequest } from "@whs/platform/errors";
 import { newId } from "@whs/platform/ids";
 import { defineJob, type JobRun } from "@whs/platform/jobs";
 import { ProviderError } from "@whs/runtimes";
@@ -10,6 +11,7 @@ import type { SystemContext } from "../../context.ts";
 import { secretRefsFor } from "../secrets/index.ts";
 import { BundleBuildError, buildBundle, formatFinding } from "./bundling/build-bundle.ts";
 import { endWithFailure, endWithSuccess } from "./end-deploy.ts";
+import { resolveRepository, sourceOf, wrappingFolderOf } from "./repository/resolve-repository.ts";
 import { type DeploymentRow, findAnyDeployment, findSettings, findUploadOfDeployment, insertLogLines } from "./store.ts";
 
 export const deployJob = defineJob({
@@ -45,21 +47,19 @@ export async function deploy(context: SystemContext, job: { deploymentId: string
   }
 }
 
-async function prepare(context: SystemContext, deployment: DeploymentRow, log: DeployLog, signal: AbortSignal) {
-  const { manifest, artifact } = deployment;
+async function prepare(context: SystemContext, requested: DeploymentRow, log: DeployLog, signal: AbortSignal) {
+  const deployment = requested.artifact.type === "repo_ref" ? await fetchRepository(context, requested, log, signal) : requested;
   const provider = context.providers[deployment.runtime_provider];
   if (provider === undefined) throw new ProviderError("invalid", `This installation has no ${deployment.runtime_provider} runtime.`);
-  if (manifest === null || !("uploadId" in artifact.source)) throw new ProviderError("invalid", "The deployment has no bundle.");
-  const upload = await findUploadOfDeployment(context.db, artifact.source.uploadId);
-  if (upload === undefined) throw new ProviderError("invalid", "The uploaded bundle is gone; upload it again.");
+  const { manifest, blobKey, checksum, readOptions } = await bundleOf(context, deployment);
   const directory = await mkdtemp(path.join(context.config.runDir, "build-"));
   try {
     const extractedDir = path.join(directory, "bundle");
-    await extract(await context.blobs.openRead(upload.blob_key), extractedDir);
+    await extract(await context.blobs.openRead(blobKey), extractedDir, readOptions);
     const { bundle, warnings } = await buildBundle({
       extractedDir,
       manifest,
-      checksum: artifact.source.checksum,
+      checksum,
       signal,
       timeoutMs: buildTimeoutMs,
       sandbox: context.buildSandbox,
@@ -86,6 +86,24 @@ async function prepare(context: SystemContext, deployment: DeploymentRow, log: D
   }
 }
 
+async function fetchRepository(context: SystemContext, deployment: DeploymentRow, log: DeployLog, signal: AbortSignal) {
+  const resolved = await resolveRepository(context, deployment, signal);
+  const { owner, repository } = sourceOf(deployment);
+  await log("info", `Fetched ${owner}/${repository} at commit ${resolved.artifact.resolved?.commit}.`);
+  return resolved;
+}
+
+/** The stored bytes of a deployment, and how they are to be read. */
+async function bundleOf(context: SystemContext, deployment: DeploymentRow) {
+  const { artifact, manifest } = deployment;
+  const stored = "uploadId" in artifact.source ? artifact.source : artifact.resolved;
+  if (manifest === null || stored === undefined) throw new ProviderError("invalid", "The deployment has no bundle.");
+  const upload = await findUploadOfDeployment(context.db, stored.uploadId);
+  if (upload === undefined) throw new ProviderError("invalid", "The uploaded bundle is gone; upload it again.");
+  const readOptions: ReadOptions = artifact.type === "repo_ref" ? { wrappingFolder: wrappingFolderOf(sourceOf(deployment)) } : {};
+  return { manifest, blobKey: upload.blob_key, checksum: stored.checksum, readOptions };
+}
+
 async function ownerOf(context: SystemContext, deployment: DeploymentRow) {
   const row = await findSettings(context.db, deployment.agent_id);
   const settings = { ...row.provider_config.cloudflare, ...deployment.manifest?.cloudflare };
@@ -105,7 +123,13 @@ function isFinal(error: unknown): boolean {
   return error instanceof AppError && !error.retryable && error.code !== "INTERNAL";
 }
 
+/** All findings of a bundle, each in the words of the answer that refuses an uploaded one. */
 function publicMessage(error: unknown): string {
+  if (error instanceof AppError && Array.isArray(error.details["fields"]))
+    return (error.details["fields"] as FieldError[])
+      .map((field) => invalidRequest([field]).message)
+      .join("\n")
+      .slice(0, maxMessageChars);
   if (error instanceof BundleBuildError || error instanceof ProviderError || error instanceof AppError)
     return error.message.slice(0, maxMessageChars);
   return "The deploy failed for a reason of ours; deploy again.";

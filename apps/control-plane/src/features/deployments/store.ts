@@ -1,6 +1,6 @@
 import type { Deployment, DeploymentStatus, RuntimeProviderName } from "@whs/api";
 import type { AgentManifest } from "@whs/artifact";
-import type { Kysely, Transaction } from "kysely";
+import { type Kysely, sql, type Transaction } from "kysely";
 import type { Row, Schema, TelemetryAuthRef } from "../../database.ts";
 
 export type DeploymentRow = Row<"whs.deployments">;
@@ -97,6 +97,24 @@ export function failDeployment(
   return transaction
     .updateTable("whs.deployments")
     .set({ status: "failed", error_message: failure.message, finished_at: failure.at })
+    .where("id", "=", id)
+    .returningAll()
+    .executeTakeFirstOrThrow();
+}
+
+/** Fills in, once, what a repository turned out to be. */
+export function setResolved(
+  transaction: Transaction<Schema>,
+  id: string,
+  resolved: NonNullable<Deployment["artifact"]["resolved"]>,
+  manifest: AgentManifest,
+): Promise<DeploymentRow> {
+  return transaction
+    .updateTable("whs.deployments")
+    .set({
+      artifact: sql<string>`artifact || ${JSON.stringify({ resolved })}::jsonb`,
+      manifest: JSON.stringify(manifest),
+    })
     .where("id", "=", id)
     .returningAll()
     .executeTakeFirstOrThrow();

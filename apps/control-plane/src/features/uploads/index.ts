@@ -1,2 +1,3 @@
 export { deleteUnusedUploads } from "./delete-unused-uploads.ts";
 export { bindUploads } from "./routes.ts";
+export { insertUpload } from "./store.ts";

@@ -24,7 +24,7 @@ export function insertUpload(
 export async function listUnusedUploads(db: Kysely<Schema>, now: Date): Promise<{ id: string; blob_key: string }[]> {
   const { rows } = await sql<{ id: string; blob_key: string }>`
     select u.id, u.blob_key from whs.uploads u
-    where u.expires_at < ${now} and not exists (select from whs.deployments d where d.user_id = u.user_id and d.artifact -> 'source' ->> 'uploadId' = u.id)
+    where u.expires_at < ${now} and not exists (select from whs.deployments d where d.user_id = u.user_id and u.id in (d.artifact -> 'source' ->> 'uploadId', d.artifact -> 'resolved' ->> 'uploadId'))
     order by u.expires_at limit 100`.execute(db);
   return rows;
 }
