@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { ProviderError } from "@whs/runtimes";
 import { failure, TestAgent } from "@whs/runtimes/conformance";
 import { Pool } from "undici";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { DataPlane } from "./data-plane.ts";
 
 const COUNTER = `export default { async invoke({ session }) {
@@ -46,6 +46,7 @@ describe("the life of supervisor and cells", () => {
     expect(pids.length).toBeGreaterThan(0);
     await plane.stopSupervisor("SIGKILL");
     await until("the cells to be gone", async () => ((await cellPids(plane)).length === 0 ? true : undefined));
+    expect(await failure(counter.invoke("x", { providerSessionId: "ses_1" }))).toMatchObject({ retryable: true });
     expect(await failure(counter.invoke("x", { providerSessionId: "ses_1" }))).toMatchObject({
       kind: "transient",
       retryable: true,
@@ -104,6 +105,47 @@ describe("the life of supervisor and cells", () => {
     } finally {
       await other.close();
     }
+  });
+});
+
+describe("deployments", () => {
+  let plane: DataPlane;
+  beforeAll(async () => {
+    plane = await DataPlane.start();
+  });
+  afterAll(() => plane.close());
+
+  test("a stream that runs in a session ends by the code that began it, and the next call runs the new code", async () => {
+    const made = new TestAgent(plane, {});
+    const source = `export default { async *invoke({ session }) {
+      await session.storage.put("n", ((await session.storage.get("n")) ?? 0) + 1);
+      for (let i = 0; i < 10; i++) { yield "old "; await new Promise((resolve) => setTimeout(resolve, 50)); }
+    } };`;
+    await made.deploy(source, { sessionful: true });
+    await made.invoke("x", { providerSessionId: "ses_1" });
+    let begun: (() => void) | undefined;
+    const first = new Promise<void>((resolve) => (begun = resolve));
+    const streaming = (async () => {
+      let text = "";
+      for await (const event of plane.provider.invokeStream(made.input("x", { providerSessionId: "ses_1" }))) {
+        begun?.();
+        if (event.type === "delta") text += event.text;
+      }
+      return text;
+    })();
+    await first;
+    await made.deploy(COUNTER, { sessionful: true });
+    expect((await made.invoke("x", { providerSessionId: "ses_1" })).output.text).toBe("turn 3");
+    expect(await streaming).toBe("old ".repeat(10));
+  });
+
+  test("a secret that cannot be read is no fault of the author, and the deployment can be made again", async () => {
+    const made = new TestAgent(plane, {});
+    made.secrets = { revision: 1, refs: { KEY: "no-such-kind-of-reference" } };
+    expect(await failure(made.deploy(SLOW))).toMatchObject({ kind: "transient", retryable: true, reached: false });
+    made.secrets = { revision: 1, refs: {} };
+    await made.deploy(SLOW);
+    expect((await made.invoke("1")).output.text).toBe("done");
   });
 });
 

@@ -131,11 +131,10 @@ export class Cell {
     this.lastActiveMs = Date.now();
   }
 
-  /** Takes no new connections, lets what runs end until `drainMs` are over, and ends the process. */
+  /** Sends new invocations away, lets what runs end until `drainMs` are over, and ends the process. */
   async stop(reason: string, drainMs: number): Promise<void> {
     if (this.stopping === null) {
       this.stopping = reason;
-      await rm(this.paths.mainSocket, { force: true });
       this.watchdog.stop();
       await this.drained(Date.now() + drainMs);
       this.process.terminate();

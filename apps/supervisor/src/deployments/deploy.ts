@@ -32,13 +32,10 @@ export async function deploy(dependencies: DeployDependencies, deploymentId: str
   const { registry, surround } = dependencies;
   const record = recordOf(deploymentId, body);
   const known = registry.get(deploymentId);
-  if (known !== undefined) {
+  if (known?.loaded === true) {
     requireSame(known, record);
-    return registry.update({
-      ...known,
-      telemetry: record.telemetry,
-      secrets: known.secrets.revision > record.secrets.revision ? known.secrets : record.secrets,
-    });
+    const secrets = known.secrets.revision > record.secrets.revision ? known.secrets : record.secrets;
+    return registry.update({ ...known, telemetry: record.telemetry, secrets });
   }
   await registry.add(record, storedModules(body, surround));
   try {
@@ -47,6 +44,8 @@ export async function deploy(dependencies: DeployDependencies, deploymentId: str
     await registry.remove(deploymentId);
     throw error;
   }
+  // Secrets or the key may have changed meanwhile.
+  await registry.update({ ...(registry.get(deploymentId) ?? record), loaded: true });
 }
 
 function recordOf(deploymentId: string, body: DeployBody): DeploymentRecord {
@@ -67,6 +66,7 @@ function recordOf(deploymentId: string, body: DeployBody): DeploymentRecord {
     mainModule,
     secrets,
     telemetry,
+    loaded: false,
   };
 }
 
@@ -81,9 +81,13 @@ function requireSame(known: DeploymentRecord, next: DeploymentRecord): void {
 async function loadOnce({ cells, loads, logger }: DeployDependencies, { userId, deploymentId }: DeploymentRecord): Promise<void> {
   for (let tries = 1; ; tries += 1) {
     const cell = await cells.ensure(userId);
-    const outcome = await inspect(cell, loads.ticket(userId, deploymentId).loadId);
+    const { loadId } = loads.ticket(userId, deploymentId);
+    const outcome = await inspect(cell, loadId);
     if (outcome.state === "loaded") return;
     loads.nextAttempt(deploymentId);
+    const ours = loads.takeFailure(loadId);
+    if (ours !== undefined)
+      throw new ProviderError("transient", "The deployment's code or secrets cannot be read now.", { reached: false, cause: ours });
     if (outcome.state === "refused") throw invalid(outcome.message);
     // The next try must not meet the process that is on its way out.
     const ended = await cell.hasEnded(ENDING_MS);

@@ -5,6 +5,9 @@ import type { SecretStore } from "@whs/platform/secrets";
 import type { AgentFilters } from "../logs/agent-filters.ts";
 import type { DeploymentRecord, DeploymentRegistry } from "./registry.ts";
 
+/** Failures wait for the deploy that caused them; those of later loads have nobody to ask for them. */
+const MAX_FAILURES = 100;
+
 /** Hands cells what they load: code from the disk, secrets straight from the store. Keeps neither; only the filter for the agent's log lines learns the values. */
 export class Loads {
   private readonly registry: DeploymentRegistry;
@@ -12,6 +15,7 @@ export class Loads {
   private readonly filters: AgentFilters;
   /** A failed load is cached under its id by workerd, so each further try has another id. */
   private readonly attempts = new Map<string, number>();
+  private readonly failures = new Map<string, unknown>();
 
   constructor(registry: DeploymentRegistry, secrets: Pick<SecretStore, "get">, filters: AgentFilters) {
     this.registry = registry;
@@ -34,10 +38,23 @@ export class Loads {
   async code(userId: string, loadId: string): Promise<LoadCode> {
     const record = this.own(userId, loadId.slice(0, loadId.indexOf(":")));
     if (this.loadId(record) !== loadId) throw new ProviderError("not_found", "There is no such load any more.");
-    const { compatibilityDate, compatibilityFlags } = record;
-    const [modules, secrets] = await Promise.all([this.registry.modules(record.deploymentId), this.secretValues(record)]);
-    this.filters.learn(record.deploymentId, Object.values(secrets));
-    return { compatibilityDate, compatibilityFlags, mainModule: SHIM_MODULE, modules, secrets };
+    try {
+      const [modules, secrets] = await Promise.all([this.registry.modules(record.deploymentId), this.secretValues(record)]);
+      this.filters.learn(record.deploymentId, Object.values(secrets));
+      const { compatibilityDate, compatibilityFlags } = record;
+      return { compatibilityDate, compatibilityFlags, mainModule: SHIM_MODULE, modules, secrets };
+    } catch (error) {
+      if (this.failures.size >= MAX_FAILURES) this.failures.clear();
+      this.failures.set(loadId, error);
+      throw error;
+    }
+  }
+
+  /** Why a load could not be served, if it is our fault and not the author's. */
+  takeFailure(loadId: string): unknown {
+    const failure = this.failures.get(loadId);
+    this.failures.delete(loadId);
+    return failure;
   }
 
   /** Values by name; one that was deleted since is simply not there. */

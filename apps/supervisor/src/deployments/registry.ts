@@ -18,6 +18,8 @@ const recordSchema = z.object({
   /** References only; values are read when a cell loads the code. */
   secrets: secretRefsSchema,
   telemetry: z.object({ rootKeyId: z.string(), keyVersion: z.int() }),
+  /** Whether the code has been loaded once; a deploy that was cut off before is not taken for done. */
+  loaded: z.boolean(),
 });
 export type DeploymentRecord = z.output<typeof recordSchema>;
 

@@ -1,6 +1,6 @@
-import { type FileHandle, open, readdir, readFile, rm, stat } from "node:fs/promises";
+import { type FileHandle, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { createDirectory, isSystemError, moveIntoPlace, writeTemporary } from "@whs/platform/durable-files";
+import { createDirectory, isSystemError } from "@whs/platform/durable-files";
 
 /** Where reading stands: behind `offset` bytes of a segment. */
 interface Position {
@@ -144,8 +144,11 @@ export class Journal {
     }
   }
 
+  /** Not synced: should the machine stop, lines are sent once more, which their receiver does not mind. */
   private async savePosition(): Promise<void> {
-    await moveIntoPlace(await writeTemporary(this.folder, Buffer.from(JSON.stringify(this.position))), join(this.folder, "position.json"));
+    const place = join(this.folder, "position.json");
+    await writeFile(`${place}.new`, JSON.stringify(this.position));
+    await rename(`${place}.new`, place);
   }
 
   private path(segment: number): string {
@@ -161,7 +164,8 @@ async function readPosition(folder: string): Promise<Position> {
   try {
     return JSON.parse(await readFile(join(folder, "position.json"), "utf8")) as Position;
   } catch (error) {
-    if (isSystemError(error, "ENOENT")) return { segment: 0, offset: 0 };
+    // Absent, or cut off with the machine's power: everything that is left is read again.
+    if (isSystemError(error, "ENOENT") || error instanceof SyntaxError) return { segment: 0, offset: 0 };
     throw error;
   }
 }

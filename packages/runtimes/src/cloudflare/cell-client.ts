@@ -3,8 +3,8 @@ import { type Dispatcher, Pool } from "undici";
 import { type InvokeInput, type InvokeOutput, type Message, ProviderError } from "../port.ts";
 import { type CellFailure, decodeUsage, FIGURES_HEADER, MAX_WIRE_BYTES } from "./cell/answers.ts";
 
-/** Connections to one cell; invocations beyond wait in the pool, which keeps a tenant's burst off its neighbours. */
-const CONNECTIONS = 128;
+/** Connections to one cell, made as they are needed. Invocations wait for nothing here; how many may run is the cell's to say. */
+const CONNECTIONS = 2048;
 
 /** The cell could not be asked at all, and certainly did nothing: starting it and asking again is safe. */
 export class CellUnreachable extends Error {

@@ -1,9 +1,9 @@
 import type { CellContext, Fetcher } from "cloudflare:workers";
-import { INVOKE_URL, LOAD_HEADER, SESSION_HEADER, STREAM_URL, TRACE_HEADER, WRITE_TOKEN_HEADER } from "./answers.ts";
+import { INVOKE_URL, LOAD_HEADER, SESSION_HEADER, STREAM_URL, TRACE_HEADER, WRITE_TOKEN_HEADER, type CellFailure } from "./answers.ts";
 import type { InvocationRecord, LoadTicket } from "./control.ts";
 import type { CellEnv } from "./env.ts";
 import { enterSession, isKnownStored, type Visit } from "./fresh-sessions.ts";
-import { loadWorker, ticketFor } from "./loads.ts";
+import { loadWorker, ticketFor, wasUnserved } from "./loads.ts";
 import { Outbox } from "./outbox.ts";
 import { failureResponse, Meter, relayStream, relayUnary } from "./relay.ts";
 import { allowWrites, endWrites, removeEmptySession, sessionObjectId } from "./sessions.ts";
@@ -128,6 +128,7 @@ async function callAgent(
   meter.runs(ticket.loadId);
   const init = { method: "POST", headers: agentHeaders(request, target, ticket, place), body, signal: request.signal };
   const url = target.verb === "stream" ? STREAM_URL : INVOKE_URL;
+  if (request.signal.aborted) return meter.refuse(LEFT);
   let response: Response;
   try {
     meter.start(place !== null && !place.visit.fresh ? 1 : 0);
@@ -138,7 +139,12 @@ async function callAgent(
     const retry = await ticketFor(env, target.deploymentId, ticket.loadId);
     if (retry === null) throw error;
     meter.runs(retry.loadId);
-    response = await entrypoint(env, context, retry, place).fetch(url, { ...init, headers: agentHeaders(request, target, retry, place) });
+    try {
+      response = await entrypoint(env, context, retry, place).fetch(url, { ...init, headers: agentHeaders(request, target, retry, place) });
+    } catch (again) {
+      if (wasUnserved(retry.loadId)) return meter.refuse(UNSERVED);
+      throw again;
+    }
     proven.add(retry.loadId);
   }
   proven.add(ticket.loadId);
@@ -167,6 +173,15 @@ function agentHeaders(request: Request, target: InvocationTarget, ticket: LoadTi
   headers[WRITE_TOKEN_HEADER] = place.token;
   return headers;
 }
+
+const UNSERVED: CellFailure = {
+  kind: "transient",
+  message: "The agent's code or secrets cannot be read now.",
+  retryable: true,
+  reached: false,
+};
+/** Nobody reads it. */
+const LEFT: CellFailure = { kind: "runtime", message: "The invocation was cancelled.", retryable: true, reached: false };
 
 /** No answer came out of the isolate: the caller left, or the isolate could not run. */
 function unanswered(error: unknown, request: Request, meter: Meter): Response {

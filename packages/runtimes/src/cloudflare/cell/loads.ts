@@ -6,6 +6,14 @@ import type { CellEnv } from "./env.ts";
 /** Tickets of deployments that were invoked since the start; the supervisor has one dropped when its secrets change. */
 const tickets = new Map<string, LoadTicket>();
 const loadIds = new Set<string>();
+/** Loads whose code the supervisor could not give. */
+const unserved = new Set<string>();
+
+/** Whether a load failed before any of the agent's code was seen: that is the platform's fault, and worth another try. */
+export function wasUnserved(loadId: string): boolean {
+  return unserved.has(loadId);
+}
+
 /** Values that each load was given, so that no error of its agent carries one out. */
 const secretsOfLoads = new Map<string, readonly string[]>();
 /** Shorter values are words of any text. */
@@ -44,9 +52,7 @@ export function withoutSecrets(loadId: string, text: string): string {
 export function loadWorker(env: CellEnv, context: Pick<CellContext, "exports">, loadId: string): LoadedWorker {
   return env.LOADER.get(loadId, async () => {
     loadIds.add(loadId);
-    const response = await env.CONTROL.fetch(`http://control/loads/${encodeURIComponent(loadId)}`);
-    if (!response.ok) throw new Error(`The supervisor answered ${response.status} for code.`);
-    const code = (await response.json()) as LoadCode;
+    const code = await fetchCode(env, loadId);
     secretsOfLoads.set(
       loadId,
       Object.values(code.secrets)
@@ -67,6 +73,15 @@ export function loadWorker(env: CellEnv, context: Pick<CellContext, "exports">, 
       tails: [LogTail({ props })],
     };
   });
+}
+
+async function fetchCode(env: CellEnv, loadId: string): Promise<LoadCode> {
+  unserved.add(loadId);
+  const response = await env.CONTROL.fetch(`http://control/loads/${encodeURIComponent(loadId)}`);
+  if (!response.ok) throw new Error(`The supervisor answered ${response.status} for code.`);
+  const code = (await response.json()) as LoadCode;
+  unserved.delete(loadId);
+  return code;
 }
 
 function loaderModule(module: LoadCode["modules"][string]): LoaderModule {

@@ -148,6 +148,7 @@ const STATUS: Readonly<Record<CellFailure["kind"], number>> = {
   invalid: 422,
   session: 409,
   capacity: 503,
+  transient: 503,
   runtime: 500,
   timeout: 504,
 };

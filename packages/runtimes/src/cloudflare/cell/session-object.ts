@@ -1,5 +1,5 @@
 import { DurableObject, type DurableObjectClass, type Fetcher } from "cloudflare:workers";
-import { LOAD_HEADER, SESSION_CLASS } from "./answers.ts";
+import { LOAD_HEADER, SESSION_CLASS, STREAM_URL } from "./answers.ts";
 import type { CellEnv } from "./env.ts";
 import { loadWorker } from "./loads.ts";
 import type { Write } from "./session-store.ts";
@@ -28,7 +28,8 @@ export class Session extends DurableObject<CellEnv> {
 
   async fetch(request: Request): Promise<Response> {
     const facet = await this.facet(request.headers.get(LOAD_HEADER) ?? "");
-    return this.counted(() => facet.fetch(request));
+    if (request.url !== STREAM_URL) return this.counted(() => facet.fetch(request));
+    return this.countedToItsEnd(await this.counted(() => facet.fetch(request)));
   }
 
   async apply(loadId: string, writes: readonly Write[]): Promise<void> {
@@ -58,6 +59,15 @@ export class Session extends DurableObject<CellEnv> {
       class: loadWorker(this.env, this.ctx, loadId).getDurableObjectClass(SESSION_CLASS),
     });
     return this.ctx.facets.get<Facet>(FACET, start);
+  }
+
+  /** An agent that streams runs on after its response has begun. */
+  private countedToItsEnd(response: Response): Response {
+    if (response.body === null) return response;
+    const { readable, writable } = new TransformStream();
+    const { body } = response;
+    this.ctx.waitUntil(this.counted(() => body.pipeTo(writable)));
+    return new Response(readable, response);
   }
 
   private async counted<T>(run: () => Promise<T>): Promise<T> {
