@@ -180,6 +180,15 @@ describe("a secret", () => {
     expect(peer.secrets.size).toBe(1);
   });
 
+  test("that many ensure at once leaves no parts of the values that were not taken", async () => {
+    const store = await open();
+    const values = await Promise.all(
+      Array.from({ length: 8 }, (_, index) => store.ensure("system/x", () => String(index).repeat(100_000))),
+    );
+    expect(new Set(values).size).toBe(1);
+    expect(peer.secrets.size).toBe(1 + 3);
+  });
+
   test("whose writer was killed between its parts and its path is swept, and others are not", async () => {
     const store = await open();
     await store.putByPath("system/x", "x".repeat(100_000));

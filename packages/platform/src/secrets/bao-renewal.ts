@@ -54,6 +54,8 @@ export class BaoRenewal {
     try {
       this.#plan(await this.#ask("POST", "auth/token/renew-self"));
     } catch (error) {
+      // Closing cuts a renewal off.
+      if (this.#closed) return;
       this.#log?.warn({ err: error }, "Cannot renew the secret store's token; trying again");
       this.#wait(Math.min(LONGEST_RETRY_PAUSE_MS, (lease.seconds * 1000) / 10), lease);
     }

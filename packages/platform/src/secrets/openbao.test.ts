@@ -291,6 +291,20 @@ describe("the token", () => {
     expect(peer.requests).toEqual([]);
   });
 
+  test("is left alone when the store is closed in the middle of a renewal", async () => {
+    const token = "s.short-lived-token";
+    peer.addToken(token, { ttlSeconds: 1, renewable: true });
+    await writeFile(tokenFile, token);
+    const warnings: string[] = [];
+    const store = await openSecretStore({ ...options(), log: { warn: (_, message) => warnings.push(message) } });
+    peer.silent = true;
+    const renewals = (): number => peer.requests.filter(({ url }) => url.endsWith("renew-self")).length;
+    await vi.waitFor(() => expect(renewals()).toBe(1), { timeout: 5_000 });
+    await store.close();
+    await vi.waitFor(() => expect(peer.tokens.get(token)?.expiresAtMs).toBeLessThan(Date.now() - 1_000), { timeout: 5_000 });
+    expect([renewals(), warnings]).toEqual([1, []]);
+  });
+
   test("is read from its file again when it was replaced there", async () => {
     const store = await open();
     const ref = await store.put("a", "one");
