@@ -23,6 +23,7 @@ import { bindAudit } from "./features/audit/index.ts";
 import { bindBilling, bindLocalCheckout, openBilling } from "./features/billing/index.ts";
 import { bindDeployments, bindLogIngestion, openBuildSandbox } from "./features/deployments/index.ts";
 import { bindInvocations, createGateway, openStreams } from "./features/invocations/index.ts";
+import { recordPlans } from "./features/limits/index.ts";
 import { bindRuntime } from "./features/runtime/index.ts";
 import { bindOperator, requireOperator } from "./features/operator/index.ts";
 import { bindSecrets } from "./features/secrets/index.ts";
@@ -52,7 +53,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
   const database = openDatabase<Schema>({ url: config.databaseUrl, applicationName: "control-plane", maxConnections: 16, log });
   const secrets = await openSecretStore({ url: config.secretsUrl, dataDir: config.dataDir, masterKeyFile: config.masterKeyFile });
   const keys = await openKeys(secrets);
-  const { tiers } = await readTiers(config.tiersFile);
+  const { tiers, sha256: tiersSha256 } = await readTiers(config.tiersFile);
   const blobs = await openBlobStore(config.blobUrl);
   const buildSandbox = await openBuildSandbox();
   log[buildSandbox.sandboxed ? "info" : "warn"]({ sandboxed: buildSandbox.sandboxed }, buildSandbox.detail);
@@ -168,6 +169,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
     ...bindLocalCheckout(server, dependencies, billing),
   ];
   answerUnknownRoutes(server, [...Object.values(whsEndpoints), ...Object.values(internalEndpoints), ...described]);
+  await recordPlans(systemContext(dependencies, "start", newId("trc")), tiersSha256);
   await startJobs(dependencies, { ingestion, newTraceId: () => newId("trc") });
 
   return {

@@ -5,6 +5,7 @@ import { createTestDatabase, type TestDatabase } from "@whs/platform/testing";
 import type { Entitlements } from "@whs/api";
 import { Kysely, PostgresDialect } from "kysely";
 import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -239,6 +240,19 @@ describe("limits over HTTP", () => {
     await rm(directory, { recursive: true, force: true });
   });
   const invoke = (prompt = "x") => person.request("POST", `/v1/invoke/${agentId}`, { input: { prompt } });
+
+  it("come from a file whose hash is in the audit log", async () => {
+    const { rows } = await plane.pool.query(
+      "select metadata ->> 'sha256' as sha256 from whs.audit_log where action = 'billing.plans_loaded'",
+    );
+    expect(rows).toEqual([
+      {
+        sha256: createHash("sha256")
+          .update(await readFile(path.join(directory, "tiers.yaml")))
+          .digest("hex"),
+      },
+    ]);
+  });
 
   it("refuse a fourth invocation at once with 429, and say when to come back", async () => {
     const answers = await Promise.all(Array.from({ length: 4 }, () => invoke("slow")));

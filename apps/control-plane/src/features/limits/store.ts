@@ -133,3 +133,12 @@ export async function reclaimLeases(db: Kysely<Schema>, expiredForSeconds: numbe
     await sql`delete from whs.usage_leases where expires_at < now() - make_interval(secs => ${expiredForSeconds})`.execute(db);
   return Number(numAffectedRows ?? 0n);
 }
+
+/** The hash of the plans that were last put into force. */
+export async function findRecordedPlans(db: Kysely<Schema>): Promise<string | undefined> {
+  const { rows } = await sql<{ sha256: string }>`
+    select metadata ->> 'sha256' as sha256 from whs.audit_log where user_id is null and action = 'billing.plans_loaded' order by id desc limit 1`.execute(
+    db,
+  );
+  return rows[0]?.sha256;
+}
