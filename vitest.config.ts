@@ -13,6 +13,8 @@ export default defineConfig({
     maxWorkers,
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    // A poll ends when what it waits for is there; the deadline only has to outlast a busy machine.
+    expect: { poll: { timeout: 15_000 } },
     projects: [
       {
         extends: true,

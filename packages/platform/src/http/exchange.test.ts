@@ -2,7 +2,7 @@ import { endpoint } from "@whs/api";
 import { invalidRequest } from "@whs/platform/errors";
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { z } from "zod";
 import { type Bind, type HandlerInput, streamed } from "./index.ts";
 import { startTestServer, type TestServer } from "./start-test-server.ts";
@@ -231,20 +231,19 @@ const uploadHead = "POST /v1/uploads HTTP/1.1\r\nhost: x\r\ncontent-type: applic
 const nextRequest = "GET /v1/next HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
 
 test("a body that streams reaches the handler in pieces, before it is complete", async () => {
-  let first: () => void = () => undefined;
-  const firstChunk = new Promise<void>((resolve) => (first = resolve));
+  const firstChunk = Promise.withResolvers<void>();
   const server = await startUpload(async ({ stream }) => {
     let received = "";
     for await (const chunk of stream as AsyncIterable<Buffer>) {
       received += chunk.toString();
-      first();
+      firstChunk.resolve();
     }
     return { text: received };
   });
   const body = new ReadableStream<Uint8Array>({
     async start(controller) {
       controller.enqueue(new TextEncoder().encode("one "));
-      await firstChunk;
+      await firstChunk.promise;
       controller.enqueue(new TextEncoder().encode("two"));
       controller.close();
     },
@@ -279,8 +278,8 @@ test("a stream that breaks off fails in the handler", async () => {
   });
   const socket = connect(server.port, "127.0.0.1");
   socket.write(uploadHead + chunked("abc", 1), () => socket.destroy());
-  await vi.waitFor(() => expect(failure).toMatchObject({ code: "ECONNRESET" }));
-  await vi.waitFor(() => expect(server.logLines.map(({ level }) => level)).toEqual(["debug"]));
+  await expect.poll(() => failure).toMatchObject({ code: "ECONNRESET" });
+  await expect.poll(() => server.logLines.map(({ level }) => level)).toEqual(["debug"]);
 });
 
 test("a handler that takes the answer over writes all of it, after the headers that are due", async () => {
@@ -352,9 +351,9 @@ test("a request's signal fires when the caller leaves before the answer, and onl
   await server.send("GET", "/v1/things/quick");
   const socket = connect(server.port, "127.0.0.1");
   socket.write("GET /v1/things/slow HTTP/1.1\r\nhost: x\r\n\r\n");
-  await vi.waitFor(() => expect(signals).toHaveLength(2));
+  await expect.poll(() => signals.length).toBe(2);
   socket.destroy();
-  await vi.waitFor(() => expect(signals[1]?.aborted).toBe(true));
+  await expect.poll(() => signals[1]?.aborted).toBe(true);
   expect(signals[0]?.aborted).toBe(false);
 });
 

@@ -170,9 +170,8 @@ test("a broken connection in the transaction frees the key at once", async () =>
 
 test("a duplicate waits for the first; when that takes too long it is told to come back", async () => {
   const impatient = open({ waitMs: 0 });
-  let finish: () => void = () => undefined;
-  const running = new Promise<void>((resolve) => (finish = resolve));
-  const first = run(create("slow", () => running));
+  const held = Promise.withResolvers<void>();
+  const first = run(create("slow", () => held.promise));
   await expect.poll(row).toMatchObject({ status: "running" });
   await expect(run(unreachable, {}, impatient)).rejects.toMatchObject({
     code: "CONFLICT",
@@ -180,24 +179,24 @@ test("a duplicate waits for the first; when that takes too long it is told to co
     headers: { "retry-after": "1" },
   });
   const patient = run(unreachable);
-  finish();
+  held.resolve();
   expect([(await first).replayed, (await patient).replayed]).toEqual([false, true]);
 });
 
 test("another body is refused while the first still runs", async () => {
-  let finish: () => void = () => undefined;
-  const first = run(create("slow", () => new Promise((resolve) => (finish = resolve))));
+  const held = Promise.withResolvers<void>();
+  const first = run(create("slow", () => held.promise));
   await expect.poll(row).toMatchObject({ status: "running" });
   await expect(run(unreachable, { requestHash: "hash-2" })).rejects.toMatchObject({ code: "CONFLICT", retryable: false });
-  finish();
+  held.resolve();
   await first;
 });
 
 test("work that outlasts its claim keeps it", async () => {
-  const quick = open({ claimSeconds: 0.3 });
-  let finish: () => void = () => undefined;
+  const quick = open({ claimSeconds: 1.5 });
+  const held = Promise.withResolvers<void>();
   const first = run(
-    create("long", () => new Promise((resolve) => (finish = resolve))),
+    create("long", () => held.promise),
     {},
     quick,
   );
@@ -205,9 +204,9 @@ test("work that outlasts its claim keeps it", async () => {
   const claimedUntil = async (): Promise<number> => ((await row())?.["claimed_until"] as Date | undefined)?.getTime() ?? 0;
   const before = await claimedUntil();
   const duplicate = run(unreachable, {}, quick);
-  // Renewed twice since, while the duplicate asked for it again and again.
-  await expect.poll(async () => (await claimedUntil()) - before, { timeout: 10_000 }).toBeGreaterThan(200);
-  finish();
+  // Until the first claim would have ended, while the duplicate asked for it again and again.
+  await expect.poll(async () => (await claimedUntil()) - before).toBeGreaterThan(1500);
+  held.resolve();
   expect([(await first).replayed, (await duplicate).replayed]).toEqual([false, true]);
 });
 

@@ -83,7 +83,7 @@ test("a job that fails is tried again and knows which attempt it is", async () =
     if (attempt < 3) throw new Error("not yet");
   });
   await send(job, 1);
-  await expect.poll(states, { timeout: 15_000 }).toEqual(["completed"]);
+  await expect.poll(states).toEqual(["completed"]);
   expect(attempts).toEqual([
     [1, false],
     [2, false],
@@ -131,7 +131,7 @@ test("an attempt that takes too long is told to stop and tried again", async () 
     aborted ||= attempt === 1;
   });
   await send(job, 1);
-  await expect.poll(states, { timeout: 15_000 }).toEqual(["completed"]);
+  await expect.poll(states).toEqual(["completed"]);
   expect([attempts, aborted]).toEqual([[1, 2], true]);
 });
 
@@ -172,13 +172,13 @@ test("a job by the clock runs, once for a time, however many processes know of i
   const handler = async (): Promise<void> => void minutes.push(Math.floor(Date.now() / 60_000));
   await jobs.schedule(tick, "* * * * *", handler);
   await other.schedule(tick, "* * * * *", handler);
-  await expect.poll(() => minutes.length, { timeout: 15_000 }).toBeGreaterThan(0);
+  await expect.poll(() => minutes.length).toBeGreaterThan(0);
   // Each process has looked at the clock again since.
   const looked = async (): Promise<number> =>
     (await database.pool.query<{ count: number }>("select extract(epoch from cron_on)::float8 as count from jobs.version")).rows[0]
       ?.count ?? 0;
   const before = await looked();
-  await expect.poll(async () => (await looked()) - before, { timeout: 15_000 }).toBeGreaterThan(2);
+  await expect.poll(async () => (await looked()) - before).toBeGreaterThan(2);
   // The minute may have changed meanwhile, and then the next one is due as well.
   expect(minutes.length).toBeLessThanOrEqual(2);
 });
@@ -186,15 +186,15 @@ test("a job by the clock runs, once for a time, however many processes know of i
 test("stopping waits for what runs", async () => {
   const stopping = await openJobs({ url: testDatabase.url, schema: "jobs", log });
   const job = define();
-  let finish: () => void = () => undefined;
-  await stopping.work(job, () => new Promise((resolve) => (finish = resolve)));
+  const held = Promise.withResolvers<void>();
+  await stopping.work(job, () => held.promise);
   await send(job, 1);
   await expect.poll(states).toEqual(["active"]);
   let stopped = false;
   const stop = stopping.stop().then(() => (stopped = true));
   await new Promise((resolve) => setImmediate(resolve));
   expect(stopped).toBe(false);
-  finish();
+  held.resolve();
   await stop;
   expect(await states()).toEqual(["completed"]);
 });
@@ -212,9 +212,9 @@ test("the job of a worker that is killed is taken up by another within 30 second
   onTestFinished(() => void child.kill("SIGKILL"));
   let output = "";
   child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
-  await expect.poll(() => output, { timeout: 15_000 }).toBe("ready");
+  await expect.poll(() => output).toBe("ready");
   await send(job, 1);
-  await expect.poll(() => output, { timeout: 15_000 }).toBe("readyworking");
+  await expect.poll(() => output).toBe("readyworking");
   const exit = once(child, "exit");
   child.kill("SIGKILL");
   await exit;
