@@ -51,10 +51,10 @@ const lastWordsMs = 1_000;
 export async function createApp(config: Config, log: Logger): Promise<App> {
   await mkdir(config.runDir, { recursive: true, mode: 0o700 });
   const database = openDatabase<Schema>({ url: config.databaseUrl, applicationName: "control-plane", maxConnections: 16, log });
-  const secrets = await openSecretStore({ url: config.secretsUrl, dataDir: config.dataDir, masterKeyFile: config.masterKeyFile });
+  const secrets = await openSecretStore({ ...config.secrets, log });
   const keys = await openKeys(secrets);
   const { tiers, sha256: tiersSha256 } = await readTiers(config.tiersFile);
-  const blobs = await openBlobStore(config.blobUrl);
+  const blobs = await openBlobStore(config.blobUrl, { allowHttp: config.allowHttp });
   const buildSandbox = await openBuildSandbox();
   log[buildSandbox.sandboxed ? "info" : "warn"]({ sandboxed: buildSandbox.sandboxed }, buildSandbox.detail);
   const jobs = await openJobs({ url: config.databaseUrl, schema: "jobs", log });
@@ -188,6 +188,8 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
       await authenticator.flush();
       await provider.close();
       await announcements.close();
+      await blobs.close();
+      await secrets.close();
       await database.close();
     },
   };

@@ -47,6 +47,7 @@ const environment = z.object({
   WHS_GITHUB_ARCHIVE_ADDRESSES: z.string().default("").describe("comma-separated addresses and networks"),
   WHS_GITHUB_ARCHIVE_SECONDS: seconds(60),
   SECRETS_URL: z.string().min(1).default("local:"),
+  WHS_SECRETS_TOKEN_FILE: z.string().min(1).optional().describe("a file with the secret store's token"),
   BLOB_URL: z.string().min(1).optional(),
   LOG_LEVEL: z
     .enum(["trace", "debug", "info", "warn", "error", "silent"])
@@ -91,7 +92,6 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env) {
     metricsPort: read.METRICS_PORT,
     publicUrl: read.WHS_PUBLIC_URL,
     tiersFile: read.WHS_TIERS_FILE ?? path.resolve(import.meta.dirname, "../../../config/tiers.yaml"),
-    masterKeyFile: path.resolve(read.WHS_MASTER_KEY_FILE ?? path.join(dataDir, "master.key")),
     trustedProxies: list(read.WHS_TRUSTED_PROXIES),
     corsOrigins: list(read.CORS_ORIGINS),
     requireSignatureV2: read.WHS_REQUIRE_SIGNATURE_V2,
@@ -104,7 +104,14 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env) {
     operatorToken: read.WHS_OPERATOR_TOKEN,
     webUrl: read.WEB_URL,
     billing: readBillingSettings(read),
-    secretsUrl: read.SECRETS_URL,
+    secrets: {
+      url: read.SECRETS_URL,
+      dataDir,
+      masterKeyFile: path.resolve(read.WHS_MASTER_KEY_FILE ?? path.join(dataDir, "master.key")),
+      allowHttp: read.WHS_ALLOW_HTTP,
+      ...(read.WHS_SECRETS_TOKEN_FILE === undefined ? {} : { tokenFile: path.resolve(read.WHS_SECRETS_TOKEN_FILE) }),
+    },
+    allowHttp: read.WHS_ALLOW_HTTP,
     blobUrl: read.BLOB_URL ?? `file:${path.join(dataDir, "blobs")}`,
     logLevel: read.LOG_LEVEL,
     maxUploadBytes: read.WHS_MAX_UPLOAD_BYTES,

@@ -13,11 +13,7 @@ beforeAll(async () => {
   plane = await startControlPlane();
   person = await plane.user();
   seeded = await seedActiveAgent(plane, person);
-  const secrets = await openSecretStore({
-    url: plane.config.secretsUrl,
-    dataDir: plane.config.dataDir,
-    masterKeyFile: plane.config.masterKeyFile,
-  });
+  const secrets = await openSecretStore(plane.config.secrets);
   root = Buffer.from((await secrets.getByPath("system/telemetry-root/1")) ?? "", "hex");
 });
 afterAll(() => plane.close());

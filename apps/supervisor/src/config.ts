@@ -20,6 +20,12 @@ const environmentSchema = z.object({
   WHS_RUN_DIR: z.string().optional().describe("a directory for sockets, at most 80 bytes long; default: run/ in WHS_DATA_DIR"),
   WHS_API_URL: z.url({ protocol: /^https?$/ }).describe("the control plane's URL, such as http://127.0.0.1:8787"),
   SECRETS_URL: z.string().default("local:").describe("the secret store's URL"),
+  WHS_SECRETS_TOKEN_FILE: z.string().min(1).optional().describe("a file with the secret store's token"),
+  WHS_ALLOW_HTTP: z
+    .enum(["0", "1"])
+    .default("0")
+    .transform((value) => value === "1")
+    .describe("0 or 1"),
   WHS_MASTER_KEY_FILE: z.string().optional().describe("a file; default: master.key in WHS_DATA_DIR"),
   LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info").describe("a pino level"),
   WHS_CELL_SANDBOX: z
@@ -72,7 +78,13 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env) {
     planeDir: join(dataDir, "dataplane"),
     socketPath: join(runDir, "supervisor.sock"),
     apiUrl: values.WHS_API_URL.replace(/\/$/, ""),
-    secrets: { url: values.SECRETS_URL, dataDir, masterKeyFile: resolve(values.WHS_MASTER_KEY_FILE ?? join(dataDir, "master.key")) },
+    secrets: {
+      url: values.SECRETS_URL,
+      dataDir,
+      masterKeyFile: resolve(values.WHS_MASTER_KEY_FILE ?? join(dataDir, "master.key")),
+      allowHttp: values.WHS_ALLOW_HTTP,
+      ...(values.WHS_SECRETS_TOKEN_FILE === undefined ? {} : { tokenFile: resolve(values.WHS_SECRETS_TOKEN_FILE) }),
+    },
     logLevel: values.LOG_LEVEL,
     cell: {
       sandbox: values.WHS_CELL_SANDBOX,

@@ -58,7 +58,7 @@ export async function openSupervisor(config: SupervisorConfig, logger: Logger): 
       limits: { maxInvocations: config.cell.maxInvocations, maxBuffered: MAX_BUFFERED },
       maxHeapMb: config.cell.heapMb,
     }),
-    openSecretStore(config.secrets),
+    openSecretStore({ ...config.secrets, log: logger }),
     DeploymentRegistry.open(config.planeDir),
     openEgressPolicy(config.egress),
     Journal.open(join(config.planeDir, "telemetry"), config.journalBytes),
@@ -116,6 +116,7 @@ export async function openSupervisor(config: SupervisorConfig, logger: Logger): 
     await cells.close(DRAIN_MS);
     await Promise.all([telemetry.close(DELIVER_MS), logs.close(DELIVER_MS)]);
     await egress.close();
+    await secrets.close();
     await removeOwner(ownerFile);
   };
   const notes = sandbox.layers.map(({ layer, active, detail }) => `${active ? "on" : "MISSING"}: ${layer}: ${detail}`);

@@ -9,6 +9,7 @@ export * from "./endpoints/deployments.ts";
 export * from "./endpoints/internal.ts";
 export * from "./endpoints/invocations.ts";
 export * from "./endpoints/operator.ts";
+export * from "./endpoints/runtime.ts";
 export * from "./endpoints/telemetry.ts";
 export * from "./endpoints/usage.ts";
 export * from "./errors.ts";

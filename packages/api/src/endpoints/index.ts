@@ -6,6 +6,7 @@ import * as deployments from "./deployments.ts";
 import * as internal from "./internal.ts";
 import * as invocations from "./invocations.ts";
 import * as operator from "./operator.ts";
+import * as runtime from "./runtime.ts";
 import * as telemetry from "./telemetry.ts";
 import * as usage from "./usage.ts";
 
@@ -20,6 +21,7 @@ export const whsEndpoints = {
   ...usage,
   ...billing,
   ...operator,
+  ...runtime,
 };
 
 export const whsApiInfo = {
