@@ -14,8 +14,7 @@ const githubUrlSchema = z
 /** Of what git allows, the names that a URL's path can hold as they are. */
 const gitRefSchema = z
   .string()
-  .regex(/^(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._/-]{0,199}$/, "must be a branch, a tag or a commit")
-  .refine((ref) => ref.split("/").every((part) => /^[^.].*(?<!\.)$/.test(part)), "must be a branch, a tag or a commit");
+  .regex(/^(?!.*(?:\.\.|\/\/|\/\.|\.\/|[./]$))[A-Za-z0-9][A-Za-z0-9._/-]{0,199}$/, "must be a branch, a tag or a commit");
 
 export const artifactBody = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("uploaded_bundle"), uploadId: idSchema }),
