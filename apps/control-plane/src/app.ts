@@ -21,6 +21,7 @@ import { bindAccess, createAuthenticator, createJwtVerifier } from "./features/a
 import { bindAgents } from "./features/agents/index.ts";
 import { bindAudit } from "./features/audit/index.ts";
 import { bindBilling, bindLocalCheckout, openBilling } from "./features/billing/index.ts";
+import { bindDelegations } from "./features/delegations/index.ts";
 import { bindDeployments, bindLogIngestion, openBuildSandbox } from "./features/deployments/index.ts";
 import { bindInvocations, createGateway, openStreams } from "./features/invocations/index.ts";
 import { recordPlans } from "./features/limits/index.ts";
@@ -162,6 +163,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
   bindRuntime(bindForUsers);
   bindBilling(bindForUsers, bindForSystems, billing);
   bindOperator(bindForOperators);
+  bindDelegations(bindForSystems, dependencies, gateway);
   bindTelemetry(bindForSystems, ingestion);
   bindLogIngestion(bindForSystems);
   const described = [

@@ -47,8 +47,8 @@ export interface SignedInUser {
 /** Who calls, by which credential. */
 export interface Caller {
   user: SignedInUser;
-  /** `session` for a JWT of the issuer, `token` for an API token. */
-  credential: { kind: "session" } | { kind: "token"; tokenId: string };
+  /** `session` for a JWT of the issuer, `token` for an API token, `delegation` for a service that acts for the user. */
+  credential: { kind: "session" } | { kind: "token"; tokenId: string } | { kind: "delegation"; source: string };
   scopes: ReadonlySet<Scope>;
 }
 
@@ -82,11 +82,21 @@ function auditedWriteOf(
   context: Context,
   beforeCommit?: (transaction: Transaction<Schema>, result: unknown) => Promise<void>,
 ): AuditedWrite<Schema> {
-  const actor = context.credential.kind === "session" ? `user:${context.user.id}` : `token:${context.credential.tokenId}`;
   return createAuditedWrite(
-    { userId: context.user.id, actor, traceId: context.traceId },
+    { userId: context.user.id, actor: actorOf(context), traceId: context.traceId },
     { kysely: context.db, auditTable, ...(beforeCommit ? { beforeCommit } : {}) },
   );
+}
+
+function actorOf({ user, credential }: Caller): string {
+  switch (credential.kind) {
+    case "session":
+      return `user:${user.id}`;
+    case "token":
+      return `token:${credential.tokenId}`;
+    case "delegation":
+      return `delegation:${credential.source}`;
+  }
 }
 
 /** `actor` says which part of the system acts: `job:deploy`, `telemetry`. */

@@ -5,6 +5,7 @@ import { z } from "zod";
 import { type Dependencies, systemContext } from "./context.ts";
 import { removeAgent, removeAgentJob } from "./features/agents/index.ts";
 import { endSubscriptions } from "./features/billing/index.ts";
+import { forgetDelegations } from "./features/delegations/index.ts";
 import { deploy, deployJob, failStuckDeployments, pushTelemetryKey, pushTelemetryKeyJob } from "./features/deployments/index.ts";
 import { deleteExpiredStreams, expireSessions } from "./features/invocations/index.ts";
 import { reclaimLostLeases } from "./features/limits/index.ts";
@@ -51,6 +52,7 @@ export async function startJobs(
   await jobs.schedule(byTheClock("idempotency.delete_expired"), "27 * * * *", () =>
     deleteExpiredAnswers(dependencies.db, "whs.idempotency_keys"),
   );
+  await jobs.schedule(byTheClock("delegations.forget"), "32 * * * *", () => forgetDelegations(dependencies.db));
   await jobs.schedule(byTheClock("retention.delete_expired"), "37 * * * *", async () => void (await deleteExpired(as("delete_expired"))));
   await jobs.schedule(byTheClock("partitions.ensure"), "7 * * * *", ensurePartitions);
 }

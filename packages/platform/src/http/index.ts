@@ -3,5 +3,6 @@ export { createBinder, streamed, type Bind, type BindingOptions, type Handler, t
 export { createCursors, toPage, type Cursors } from "./cursor.ts";
 export { toAppError } from "./errors.ts";
 export { type IdempotencyGuard, type IdempotentAnswer, type IdempotentRequest } from "./idempotent-request.ts";
+export { parseJson } from "./json-body.ts";
 export { answerUnknownRoutes } from "./unknown-routes.ts";
 export { parseInput } from "./validation.ts";

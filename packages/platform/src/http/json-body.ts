@@ -16,7 +16,8 @@ export function parseJsonStrictly(server: FastifyInstance): void {
   });
 }
 
-function parseJson(body: Buffer): unknown {
+/** For bytes that a signature was checked over first. @throws AppError `INVALID_REQUEST` */
+export function parseJson(body: Buffer): unknown {
   const text = decodeUtf8(body);
   if (text === "") return undefined;
   try {

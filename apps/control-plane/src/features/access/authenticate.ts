@@ -25,7 +25,7 @@ export interface Authenticator {
 /** When tokens were last used is written this often. */
 const touchEveryMs = 5_000;
 const allScopes: ReadonlySet<Scope> = new Set(scopes);
-const refusedAccount = () => new AppError("UNAUTHORIZED", "This account is disabled. Ask the operator of this installation.");
+export const refusedAccount = () => new AppError("UNAUTHORIZED", "This account is disabled. Ask the operator of this installation.");
 
 interface Believed {
   caller: Caller;

@@ -12,10 +12,10 @@ export function bindInvocations(bind: Bind<Context>, gateway: Gateway): void {
   bind(endpoints.invokeAgent, (context, { params, body, http }) => {
     // A repeated request fetches the answer later, so a caller that is gone does not stop an idempotent one.
     const callerGone = http.request.headers["idempotency-key"] === undefined ? http.request.signal : undefined;
-    return invoke(gateway, context, toRequest(params.agentId, body, http), callerGone);
+    return invoke(gateway, context, toInvocationRequest(params.agentId, body, http), callerGone);
   });
   bind(endpoints.invokeAgentStream, async (context, { params, body, http }) => {
-    const stream = await startStream(gateway, context, toRequest(params.agentId, body, http));
+    const stream = await startStream(gateway, context, toInvocationRequest(params.agentId, body, http));
     gateway.streams.follow(stream, http, 0);
     return streamed;
   });
@@ -40,7 +40,7 @@ type Http = HandlerInput<typeof endpoints.invokeAgent>["http"];
 
 const traceparentPattern = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
-function toRequest(agentId: string, body: InvokeRequest, http: Http): InvocationRequest {
+export function toInvocationRequest(agentId: string, body: InvokeRequest, http: Http): InvocationRequest {
   if (body.metadata?.traceId !== undefined) http.useTraceId(body.metadata.traceId);
   const { traceparent } = http.request.headers;
   return {

@@ -1,0 +1,21 @@
+import type { Kysely } from "kysely";
+import type { Caller } from "../../context.ts";
+import type { Schema } from "../../database.ts";
+import { refusedAccount } from "./authenticate.ts";
+import { findUserByExternalId } from "./store.ts";
+
+/**
+ * The user whom a trusted service acts for. Unlike a sign-in, this creates nobody.
+ * @returns undefined for a subject that was never seen
+ * @throws AppError `UNAUTHORIZED` when the account is disabled
+ */
+export async function actFor(db: Kysely<Schema>, externalId: string, source: string): Promise<Caller | undefined> {
+  const row = await findUserByExternalId(db, externalId);
+  if (row === undefined) return undefined;
+  if (row.disabled_at !== null) throw refusedAccount();
+  return {
+    user: { id: row.id, externalId: row.external_id, email: row.email, name: row.name, tier: row.subscription_tier },
+    credential: { kind: "delegation", source },
+    scopes: new Set(["invoke"]),
+  };
+}

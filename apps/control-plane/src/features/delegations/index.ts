@@ -1,0 +1,2 @@
+export { forgetDelegations } from "./forget-delegations.ts";
+export { bindDelegations } from "./routes.ts";
