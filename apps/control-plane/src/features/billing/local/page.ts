@@ -2,7 +2,7 @@ import type { Entitlements, PaidTier, Tier } from "@whs/api";
 import { html, type Markup } from "@whs/platform/html";
 import type { Subscription } from "../store.ts";
 import type { managing } from "./act.ts";
-import { STYLE } from "./style.ts";
+import { styleElement } from "./style.ts";
 
 export interface PageState {
   /** The plan that the account is on, whoever set it. */
@@ -100,9 +100,7 @@ function layout({ title, problem, content }: { title: string; problem: string | 
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <title>${problem === undefined ? "" : "Error: "}${title} – test mode – WHS</title>
-        <style>
-          ${STYLE}
-        </style>
+        ${styleElement}
       </head>
       <body>
         <main>

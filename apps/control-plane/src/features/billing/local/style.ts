@@ -25,7 +25,7 @@ button.secondary { color: var(--accent); background: transparent; }
 `;
 
 /** The page's whole style, in the page itself: there is nothing else to fetch. */
-export const STYLE = new Markup(css);
+export const styleElement = new Markup(`<style>${css}</style>`);
 
 /** No script, no image, no frame, no other place to send a form to; the style is allowed by its hash. */
 export const contentSecurityPolicy = [
