@@ -12,6 +12,8 @@ export interface Environment {
   apiUrl: string | undefined;
   /** `WHS_API_TOKEN`; wins over the profile. */
   apiToken: string | undefined;
+  /** `WHS_OPERATOR_TOKEN`, for `whs admin`. */
+  operatorToken: string | undefined;
   /** `XDG_CONFIG_HOME/whs`, or `~/.config/whs`. */
   configDir: string;
   /** Where a stack on this machine keeps its data: `WHS_DATA_DIR`, or `.whs` in the installation's folder. */
@@ -41,6 +43,7 @@ export function readEnvironment(variables: NodeJS.ProcessEnv = process.env): Env
   return {
     apiUrl,
     apiToken: read("WHS_API_TOKEN")?.trim(),
+    operatorToken: read("WHS_OPERATOR_TOKEN")?.trim(),
     configDir: path.join(read("XDG_CONFIG_HOME") ?? path.join(homedir(), ".config"), "whs"),
     dataDir: path.resolve(installationRoot, read("WHS_DATA_DIR") ?? ".whs"),
   };

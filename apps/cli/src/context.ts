@@ -70,6 +70,6 @@ export function isLoopback(url: string): boolean {
   return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
 }
 
-function warnAboutPlainHttp(url: string, output: Output): void {
+export function warnAboutPlainHttp(url: string, output: Output): void {
   if (new URL(url).protocol === "http:" && !isLoopback(url)) output.warn(`${url} is not encrypted: others on the way can read the token.`);
 }

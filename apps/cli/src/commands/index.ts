@@ -2,7 +2,11 @@
 import type { Command } from "../command.ts";
 import { login } from "./account/login.ts";
 import { logout } from "./account/logout.ts";
+import { plan } from "./account/plan.ts";
 import { whoami } from "./account/whoami.ts";
+import { adminStats } from "./admin/stats.ts";
+import { adminTier } from "./admin/tier.ts";
+import { adminUser } from "./admin/user.ts";
 import { agentsCreate } from "./agents/create.ts";
 import { agentsDelete } from "./agents/delete.ts";
 import { agentsDisable } from "./agents/disable.ts";
@@ -40,6 +44,7 @@ export const nouns: Readonly<Record<string, string>> = {
   deployments: "List, show and activate deployments",
   secrets: "Set, list and delete an agent's secrets",
   tokens: "Create, list and revoke API tokens",
+  admin: "Operate an installation: accounts, their plans, statistics",
 };
 
 export const commands: readonly Command[] = [
@@ -71,9 +76,13 @@ export const commands: readonly Command[] = [
   login,
   logout,
   whoami,
+  plan,
   tokensCreate,
   tokensList,
   tokensRevoke,
+  adminTier,
+  adminUser,
+  adminStats,
   up,
   doctor,
   completion,

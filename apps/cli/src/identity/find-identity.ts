@@ -1,17 +1,15 @@
-import { existsSync, readFileSync } from "node:fs";
-import path from "node:path";
 import { z } from "zod";
 import { checkUrl } from "../config.ts";
 import { type Context, isLoopback } from "../context.ts";
 import { UserError } from "../errors.ts";
+import { findLocalStack } from "../local-stack.ts";
 
 /** RFC 9728, "OAuth 2.0 Protected Resource Metadata". */
 const resourceMetadataSchema = z.object({ authorization_servers: z.array(z.string()).min(1) });
-const endpointsSchema = z.object({ identity: z.string(), whs: z.string() });
 
 /** Where to sign in for the API: what the API says, or what a stack on this machine has written down. @throws UserError */
 export async function findIdentityUrl({ apiUrl, environment }: Pick<Context, "apiUrl" | "environment">): Promise<string> {
-  const url = (await askApi(apiUrl)) ?? (isLoopback(apiUrl) ? readEndpoints(environment.dataDir, apiUrl) : undefined);
+  const url = (await askApi(apiUrl)) ?? (isLoopback(apiUrl) ? findLocalStack(environment.dataDir, apiUrl)?.identityUrl : undefined);
   if (url !== undefined) return checkUrl(url, "The identity service's address");
   throw new UserError(`${apiUrl} does not say where to sign in.`, { next: ["whs login --identity-url <url>"] });
 }
@@ -26,12 +24,4 @@ async function askApi(apiUrl: string): Promise<string | undefined> {
   if (!response.ok) return undefined;
   const metadata = resourceMetadataSchema.safeParse(await response.json());
   return metadata.data?.authorization_servers[0];
-}
-
-/** Only the stack that serves this very API knows its identity service. */
-function readEndpoints(dataDir: string, apiUrl: string): string | undefined {
-  const file = path.join(dataDir, "endpoints.json");
-  if (!existsSync(file)) return undefined;
-  const endpoints = endpointsSchema.safeParse(JSON.parse(readFileSync(file, "utf8")));
-  return endpoints.success && new URL(endpoints.data.whs).origin === new URL(apiUrl).origin ? endpoints.data.identity : undefined;
 }
