@@ -101,6 +101,16 @@ describe("a plan that the operator sets", () => {
     expect(await tierOf(person)).toBe("pro");
   });
 
+  it("does not keep a paying account below what it pays for", async () => {
+    const person = await known();
+    const event = { userId: person.id, subscriptionId: "502", tier: "pro" } as const;
+    await sendEvent(plane, { ...event, name: "subscription_created", at: 1 });
+    await operator("POST", pathOf(person.externalId, "tier"), { tier: "free" });
+    expect(await tierOf(person)).toBe("free");
+    await sendEvent(plane, { ...event, at: 2 });
+    expect(await tierOf(person)).toBe("pro");
+  });
+
   it.each<[string, unknown]>([
     ["no plan", {}],
     ["a plan that does not exist", { tier: "gold" }],

@@ -12,7 +12,7 @@ export const setUserTier = endpoint({
   name: "operator.setUserTier",
   method: "POST",
   path: "/v1/operator/users/{emailOrExternalId}/tier",
-  summary: "Put an account on a plan; it holds until the plan that the account pays for changes",
+  summary: "Put an account on a plan; a higher one than it pays for holds until what it pays for changes",
   access: { kind: "operator" },
   params: userParams,
   body: { kind: "json", schema: z.strictObject({ tier: tierSchema }) },

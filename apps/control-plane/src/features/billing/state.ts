@@ -52,6 +52,10 @@ export function supersedes(said: SubscriptionState, known: SubscriptionState | u
   return (differences.find((difference) => difference !== 0) ?? 0) > 0;
 }
 
+export function isHigher(tier: Tier, than: Tier): boolean {
+  return tierRanks[tier] > tierRanks[than];
+}
+
 /** The highest plan that any of a user's subscriptions pays for. */
 export function paidTier(subscriptions: readonly Pick<SubscriptionState, "tier" | "status">[]): Tier {
   const paid = subscriptions.filter(({ status }) => runningStatuses.includes(status)).map(({ tier }) => tier);
