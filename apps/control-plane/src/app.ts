@@ -7,6 +7,7 @@ import { createIdempotency } from "@whs/platform/idempotency";
 import { newId } from "@whs/platform/ids";
 import { openJobs } from "@whs/platform/jobs";
 import type { Logger } from "@whs/platform/log";
+import { observeHttp, observePool, serveMetrics } from "@whs/platform/metrics";
 import { openSecretStore } from "@whs/platform/secrets";
 import { createWorkerdProvider } from "@whs/runtimes";
 import type { FastifyInstance } from "fastify";
@@ -33,10 +34,13 @@ import { bindUploads } from "./features/uploads/index.ts";
 import { bindUsage } from "./features/usage/index.ts";
 import { startJobs } from "./jobs.ts";
 import { openKeys } from "./keys.ts";
+import { createMetrics, observeIngestion, observeJobs, observeRefusals, observeStreams, openTracing } from "./observability/index.ts";
 import { readTiers } from "./tiers.ts";
 
 export interface App {
   server: FastifyInstance;
+  /** Where Prometheus finds what this process counts: on a private listener of its own. */
+  metricsUrl: string;
   /** Whether database and data plane can be reached; the reasons are for operators. */
   readiness(): Promise<{ ready: boolean; checks: Record<string, string> }>;
   /** Stops accepting, finishes what runs, writes what waits, closes what is open. */
@@ -58,7 +62,10 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
   const blobs = await openBlobStore(config.blobUrl, { allowHttp: config.allowHttp });
   const buildSandbox = await openBuildSandbox();
   log[buildSandbox.sandboxed ? "info" : "warn"]({ sandboxed: buildSandbox.sandboxed }, buildSandbox.detail);
-  const jobs = await openJobs({ url: config.databaseUrl, schema: "jobs", log });
+  const metrics = createMetrics();
+  observePool(metrics.registry, database.pool);
+  const tracing = await openTracing({ ...config.tracing, log });
+  const jobs = observeJobs(await openJobs({ url: config.databaseUrl, schema: "jobs", log }), metrics);
   const provider = createWorkerdProvider({ supervisorSocket: path.join(config.runDir, "supervisor.sock") });
 
   const now = (): Date => new Date();
@@ -68,9 +75,11 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
     db: database.kysely,
     log,
     key: keys.stream,
+    metrics,
     heartbeatMs: config.heartbeatMs,
     graceMs: config.streamGraceMs,
   });
+  observeStreams(metrics.registry, streams);
   const stopping = new AbortController();
   const gateway = createGateway({
     db: database.kysely,
@@ -78,6 +87,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
     keys,
     config,
     streams,
+    metrics,
     now,
     hearsChanges: () => announcements.connected,
     processes: () => announcements.processes,
@@ -109,11 +119,13 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
     tiers,
     keys,
     cursors: createCursors(keys.cursor),
+    metrics,
+    tracing,
     stopping: stopping.signal,
     forgetRoute: (agentId) => announcements.announce("route", agentId),
     forgetUser: (userId) => announcements.announce("user", userId),
   };
-  const ingestion = createTelemetryIngestion(dependencies);
+  const ingestion = observeIngestion(createTelemetryIngestion(dependencies), metrics);
   const billing = await openBilling(config.billing, { secrets, returnUrl: config.webUrl, now, log });
   const readiness = async (): Promise<{ ready: boolean; checks: Record<string, string> }> => {
     const checks = {
@@ -125,6 +137,8 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
   };
 
   const server = createHttpServer({ log, trustedProxies: config.trustedProxies, corsOrigins: config.corsOrigins });
+  observeHttp(server, metrics.registry);
+  tracing?.observeHttp(server);
   const idempotency = createIdempotency<Context, Schema>({
     kysely: database.kysely,
     table: "whs.idempotency_keys",
@@ -133,12 +147,13 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
     scopeOf: (context) => context.user.id,
     withCompletion,
   });
-  const bindForUsers = createBinder<Context>(server, {
+  const bindPlainly = createBinder<Context>(server, {
     log,
     authenticate: async (endpoint, request) =>
       userContext(dependencies, requireScope(endpoint, await authenticator.authenticate(request.headers.authorization)), request.traceId),
     idempotency,
   });
+  const bindForUsers = observeRefusals(bindPlainly, metrics);
   const bindForSystems = createBinder<SystemContext>(server, {
     log,
     authenticate: async (_endpoint: Endpoint, request: HttpRequest) => systemContext(dependencies, "runtime", request.traceId),
@@ -173,9 +188,11 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
   answerUnknownRoutes(server, [...Object.values(whsEndpoints), ...Object.values(internalEndpoints), ...described]);
   await recordPlans(systemContext(dependencies, "start", newId("trc")), tiersSha256);
   await startJobs(dependencies, { ingestion, newTraceId: () => newId("trc") });
+  const metricsServer = await serveMetrics(metrics.registry, config.metrics);
 
   return {
     server,
+    metricsUrl: metricsServer.url,
     readiness,
     async close() {
       stopping.abort();
@@ -193,6 +210,8 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
       await blobs.close();
       await secrets.close();
       await database.close();
+      await tracing?.close();
+      await metricsServer.close();
     },
   };
 }

@@ -11,6 +11,7 @@ import type { Config } from "./config.ts";
 import type { Schema } from "./database.ts";
 import type { BuildSandbox } from "./features/deployments/index.ts";
 import type { Keys } from "./keys.ts";
+import type { Metrics, Tracing } from "./observability/index.ts";
 
 /** What the process has once, put together in `app.ts`. */
 export interface Dependencies {
@@ -28,6 +29,9 @@ export interface Dependencies {
   tiers: Readonly<Record<Tier, Entitlements>>;
   keys: Keys;
   cursors: Cursors;
+  metrics: Metrics;
+  /** Undefined while nobody receives spans. */
+  tracing: Tracing | undefined;
   /** Aborted when the process begins to stop: what would never end by itself ends then. */
   stopping: AbortSignal;
   /** Makes every gateway forget what it knows of an agent, and waits until it has. */

@@ -12,4 +12,4 @@ const app = await createApp(config, log);
 onShutdown(() => app.close());
 const url = await app.server.listen({ host: config.host, port: config.port });
 log.info({ url }, "The control plane accepts requests");
-reportReady({ url });
+reportReady({ url, metricsUrl: app.metricsUrl });

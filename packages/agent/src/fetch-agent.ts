@@ -36,7 +36,7 @@ export async function callFetchAgent(
   return stream ? response.body.pipeThrough(new TextDecoderStream()) : await response.text();
 }
 
-function invokeRequest({ messages, session, signal, traceId, options }: InvokeArguments<never>, stream: boolean): Request {
+function invokeRequest({ messages, session, signal, traceId, traceparent, options }: InvokeArguments<never>, stream: boolean): Request {
   const body = { input: { messages }, ...(session.id === null ? {} : { sessionId: session.id }), options, metadata: { traceId } };
   return new Request("http://agent/invoke", {
     method: "POST",
@@ -44,6 +44,7 @@ function invokeRequest({ messages, session, signal, traceId, options }: InvokeAr
       "content-type": "application/json",
       accept: stream ? "text/event-stream, application/json" : "application/json",
       "x-trace-id": traceId,
+      ...(traceparent === undefined ? {} : { traceparent }),
     },
     body: JSON.stringify(body),
     signal,

@@ -41,6 +41,8 @@ export interface InvokeArguments<Env = Record<string, string>> {
   /** Aborts when the caller has gone or the time is over: pass it on to `fetch`. */
   signal: AbortSignal;
   traceId: string;
+  /** W3C trace context of this call, where the caller or the platform traces: pass it on to whom the agent calls. */
+  traceparent?: string;
   options: InvokeOptions;
 }
 

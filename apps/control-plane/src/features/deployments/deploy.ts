@@ -34,9 +34,12 @@ export async function deploy(context: SystemContext, job: { deploymentId: string
   const deployment = await findAnyDeployment(context.db, job.deploymentId);
   if (deployment === undefined || deployment.status !== "deploying") return;
   const log = deployLog(context, deployment);
+  const ended = (outcome: "deployed" | "failed"): void =>
+    context.metrics.deployEnded(deployment.runtime_provider, outcome, context.now().getTime() - deployment.created_at.getTime());
   try {
     const providerRef = await prepare(context, deployment, log, run.signal);
     await endWithSuccess(context, deployment, providerRef);
+    ended("deployed");
     await log("info", `Version ${deployment.version} is deployed.`);
   } catch (error) {
     if (!isFinal(error) && !run.isLastAttempt) throw error;
@@ -44,6 +47,7 @@ export async function deploy(context: SystemContext, job: { deploymentId: string
     if (!isFinal(error)) context.log.error({ err: error, deploymentId: deployment.id }, "A deploy failed after its last attempt");
     await log("error", message);
     await endWithFailure(context, deployment, message);
+    ended("failed");
   }
 }
 

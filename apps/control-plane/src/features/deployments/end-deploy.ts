@@ -80,6 +80,8 @@ export async function endWithFailure(
 /** Ends deploys that nothing works on any more, so that no agent stays `deploying` for ever. */
 export async function failStuckDeployments(context: SystemContext): Promise<void> {
   const since = new Date(context.now().getTime() - maxDeployMs);
-  for (const deployment of await listStuckDeployments(context.db, since))
+  for (const deployment of await listStuckDeployments(context.db, since)) {
     await endWithFailure(context, deployment, "The deploy did not end in time; deploy again.");
+    context.metrics.deployEnded(deployment.runtime_provider, "failed", context.now().getTime() - deployment.created_at.getTime());
+  }
 }

@@ -134,10 +134,10 @@ export function setTelemetryAuthRef(transaction: Transaction<Schema>, id: string
 }
 
 /** Deploys that have been running for longer than any deploy may. */
-export async function listStuckDeployments(db: Kysely<Schema>, since: Date): Promise<{ id: string; user_id: string; agent_id: string }[]> {
+export async function listStuckDeployments(db: Kysely<Schema>, since: Date) {
   return db
     .selectFrom("whs.deployments")
-    .select(["id", "user_id", "agent_id"])
+    .select(["id", "user_id", "agent_id", "runtime_provider", "created_at"])
     .where("status", "=", "deploying")
     .where("created_at", "<", since)
     .limit(100)

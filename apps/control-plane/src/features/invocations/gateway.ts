@@ -6,6 +6,7 @@ import type { Schema } from "../../database.ts";
 import type { Keys } from "../../keys.ts";
 import type { Logger } from "@whs/platform/log";
 import { createBudgets, createLimits, createPredictions, createRates, type Limits } from "../limits/index.ts";
+import type { Metrics } from "../../observability/index.ts";
 import { createInvocationLog, type InvocationLog } from "./record.ts";
 import { createRouting, type Routing } from "./routing.ts";
 import type { Streams } from "./streams.ts";
@@ -34,6 +35,7 @@ export function createGateway(options: {
   keys: Keys;
   config: Config;
   streams: Streams;
+  metrics: Metrics;
   now: () => Date;
   /** Whether what other processes announce arrives. */
   hearsChanges: () => boolean;
@@ -46,7 +48,7 @@ export function createGateway(options: {
   const budgets = createBudgets({ db, log, now, gatewayId });
   const limits = createLimits({ budgets, rates: createRates({ gateways: options.processes }), predictions: createPredictions() });
   const running = new Set<AbortController>();
-  const invocationLog = createInvocationLog({ db, log, sessionIdleMs: options.config.sessionIdleMs });
+  const invocationLog = createInvocationLog({ db, log, metrics: options.metrics, sessionIdleMs: options.config.sessionIdleMs });
   return {
     routing: createRouting({ db, hearsChanges: options.hearsChanges }),
     sessionIds: createSessionIds(options.keys.session),

@@ -3,6 +3,7 @@ import { createGroupCommit, QueueFullError } from "@whs/platform/db";
 import type { Logger } from "@whs/platform/log";
 import type { Kysely } from "kysely";
 import type { Schema } from "../../database.ts";
+import type { Metrics } from "../../observability/index.ts";
 import { insertInvocations } from "./store.ts";
 
 /** The gateway's record of one invocation: no prompt and no answer. */
@@ -34,19 +35,20 @@ const groupWaitMs = 5;
 const maxGroup = 2000;
 const maxQueued = 100_000;
 
-export function createInvocationLog(options: { db: Kysely<Schema>; log: Logger; sessionIdleMs: number }): InvocationLog {
+export function createInvocationLog(options: { db: Kysely<Schema>; log: Logger; metrics: Metrics; sessionIdleMs: number }): InvocationLog {
   const group = createGroupCommit<InvocationRecord, undefined>({
     waitMs: groupWaitMs,
     maxItems: maxGroup,
     maxQueued,
-    commit: async (records) => {
+    commit: options.metrics.group("invocations", async (records) => {
       await insertInvocations(options.db, records, options.sessionIdleMs);
       return records.map(() => undefined);
-    },
+    }),
   });
   return {
     add(record) {
       group.add(record).catch((error: unknown) => {
+        options.metrics.dropped("invocation_record");
         // The runtime's own event still counts the invocation.
         options.log.error(
           { err: error, traceId: record.traceId, queueFull: error instanceof QueueFullError },

@@ -2,6 +2,7 @@ import { AppError, internal } from "@whs/platform/errors";
 import { type InvokeInput, type InvokeOutput, ProviderError } from "@whs/runtimes";
 import { createHash } from "node:crypto";
 import type { Context } from "../../context.ts";
+import { observeInvocation } from "../../observability/index.ts";
 import type { Gateway } from "./gateway.ts";
 import { type PreparedInvocation, sessionExpired } from "./prepare.ts";
 
@@ -26,6 +27,7 @@ export async function runInvocation(
   gateway.running.add(controller);
   const startedAt = context.now();
   const started = performance.now();
+  const observed = observeInvocation(context, { ...prepared, runtime: prepared.route.runtimeProvider });
   const record = (outcome: { statusCode: number; error?: AppError; sessionStored: boolean }): void =>
     gateway.invocationLog.add({
       id: prepared.input.eventId,
@@ -44,12 +46,19 @@ export async function runInvocation(
       sessionStored: outcome.sessionStored,
     });
   try {
-    const output = await work({ ...prepared.input, signal: controller.signal, timeoutMs: context.config.invokeTimeoutMs });
+    const output = await work({
+      ...prepared.input,
+      ...observed.traceContext,
+      signal: controller.signal,
+      timeoutMs: context.config.invokeTimeoutMs,
+    });
     prepared.admission.used(output.usage);
+    observed.succeeded(output.usage);
     record({ statusCode: 200, sessionStored: output.sessionStored });
     return output;
   } catch (error) {
     const appError = toInvocationError(error);
+    observed.failed(appError, controller.signal.aborted);
     // A run that failed may have stored something before it did.
     if (error instanceof ProviderError && !error.reached) {
       prepared.admission.notReached();

@@ -7,6 +7,7 @@ import type { Logger } from "@whs/platform/log";
 import type { Kysely } from "kysely";
 import { randomUUID } from "node:crypto";
 import type { Schema } from "../../database.ts";
+import type { Metrics } from "../../observability/index.ts";
 import { createStreamCipher } from "./stream-cipher.ts";
 import { type EventSource, follow } from "./stream-follower.ts";
 import { LiveStream } from "./stream-live.ts";
@@ -48,8 +49,7 @@ export interface StreamsOptions {
   heartbeatMs: number;
   /** How long an agent runs on after its last reader left. */
   graceMs: number;
-  /** Events of a stream were not stored, for the database did not take them. */
-  onDropped?: () => void;
+  metrics: Metrics;
 }
 
 /** Gateways tell each other on it which streams they send to readers: ids with spaces between. */
@@ -67,10 +67,10 @@ export async function openStreams(options: StreamsOptions): Promise<Streams> {
   const works = new Set<Promise<void>>();
   const reader = createStreamReader({ store, log });
   const writer = createStreamWriter({
-    store,
+    store: { ...store, save: options.metrics.group("stream_events", store.save) },
     log,
     onSettled: (stream) => void live.delete(stream.id),
-    onDropped: options.onDropped ?? (() => undefined),
+    onDropped: () => options.metrics.dropped("stream_events"),
   });
   const notifications = await openNotifications({ url: options.url, applicationName: "whs streams", log, onReconnect: () => undefined });
   await notifications.listen(followedChannel, (payload) => {

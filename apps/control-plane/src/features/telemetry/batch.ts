@@ -38,6 +38,7 @@ async function ingestLine(
   try {
     line = telemetryBatchLineSchema.parse(JSON.parse(text));
   } catch {
+    context.metrics.telemetryRejected("INVALID_REQUEST");
     return { code: "INVALID_REQUEST" };
   }
   try {

@@ -37,19 +37,19 @@ export function createTelemetryIngestion(dependencies: Dependencies): TelemetryI
     waitMs: groupWaitMs,
     maxItems: maxGroup,
     maxQueued,
-    commit: async (events) => {
+    commit: dependencies.metrics.group("telemetry", async (events) => {
       const inserted = await insertEvents(dependencies.db, events, settleReservations);
       // The same event twice in one group: the first is new, the second is not.
       return events.map(({ eventId }) => inserted.delete(eventId));
-    },
+    }),
   });
   const add = async (accepted: AcceptedEvent): Promise<{ duplicate: boolean }> => {
     try {
       return { duplicate: !(await group.add(accepted)) };
     } catch (error) {
-      if (error instanceof QueueFullError)
-        throw new AppError("UNAVAILABLE", "Too many events are waiting; send it again.", { cause: error });
-      throw error;
+      if (!(error instanceof QueueFullError)) throw error;
+      dependencies.metrics.dropped("telemetry_event");
+      throw new AppError("UNAVAILABLE", "Too many events are waiting; send it again.", { cause: error });
     }
   };
   return {

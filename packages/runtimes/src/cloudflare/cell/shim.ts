@@ -125,6 +125,7 @@ function streamed(request: Request, body: RequestBody, call: Call, agent: Loaded
 
 function invocation(request: Request, body: RequestBody, call: Call, signal: AbortSignal, stream: boolean) {
   const { env, session, waitUntil } = call;
+  const traceparent = request.headers.get("traceparent");
   return {
     messages: body.messages,
     options: body.options,
@@ -132,6 +133,7 @@ function invocation(request: Request, body: RequestBody, call: Call, signal: Abo
     env,
     signal,
     traceId: request.headers.get(TRACE_HEADER) ?? "",
+    ...(traceparent === null ? {} : { traceparent }),
     waitUntil,
     stream,
   };
