@@ -193,6 +193,19 @@ export function runtimeConformance(name: string, setup: () => Promise<Conformanc
         expect((await piped.invoke("x")).output.text).toBe("one two");
       });
 
+      test("a piece, or a message, of any allowed size arrives whole", async () => {
+        const large = await agent(`export default { async *invoke({ messages }) {
+          const text = "x".repeat(Number(messages[0].content));
+          yield text;
+          yield { messages: [{ role: "assistant", content: text.slice(0, 3_000_000) }] };
+        } };`);
+        for (const size of [300_000, 5_000_000]) {
+          const { deltas, result } = await large.stream(String(size));
+          expect(deltas.join("").length).toBe(size);
+          expect(result.output.messages?.[0]?.content.length).toBe(Math.min(size, 3_000_000));
+        }
+      });
+
       test("an error after some text ends the stream with that error", async () => {
         const broken = await agent(`export default { async *invoke() { yield "so far"; throw new Error("half way"); } };`);
         const deltas: string[] = [];

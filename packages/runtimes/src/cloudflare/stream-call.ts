@@ -3,8 +3,11 @@ import { type InvokeInput, type InvokeStreamEvent, type Message, ProviderError }
 import { cancelledBefore, Deadline, failureError, outputTooLarge, transportError } from "./cell-client.ts";
 import { type CellFailure, type CellUsage, type Frame, MAX_WIRE_BYTES } from "./cell/answers.ts";
 
-/** Text that may wait for a slow reader before the cell is held back. */
-const HIGH_WATER_BYTES = 256 * 1024;
+/**
+ * Characters of text that may wait for a slow reader before the cell is held back. Only whole lines count: a line that is
+ * still arriving has nothing to read, so holding the cell back for it would wait for ever.
+ */
+const HIGH_WATER_CHARACTERS = 256 * 1024;
 
 /** One streamed invocation: lines from the cell on one side, an iterator for the gateway on the other. */
 export class StreamCall implements Dispatcher.DispatchHandler {
@@ -17,7 +20,7 @@ export class StreamCall implements Dispatcher.DispatchHandler {
   private status = 0;
   private rest = "";
   private size = 0;
-  private waitingBytes = 0;
+  private waiting = 0;
   private answer = "";
   private messages: readonly Message[] | null = null;
   private usage: CellUsage | null = null;
@@ -37,7 +40,7 @@ export class StreamCall implements Dispatcher.DispatchHandler {
       dispatch(this);
       while (true) {
         const text = this.texts.splice(0).join("");
-        this.release(text.length);
+        this.release();
         if (text !== "") yield { type: "delta", text };
         else if (this.ended) break;
         else await new Promise<void>((resolve) => (this.wake = resolve));
@@ -61,10 +64,8 @@ export class StreamCall implements Dispatcher.DispatchHandler {
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     this.size += chunk.length;
     if (this.size > MAX_WIRE_BYTES) return controller.abort(outputTooLarge());
-    this.rest += this.decoder.decode(chunk, { stream: true });
-    if (this.status === 200) this.readLines();
-    this.waitingBytes += chunk.length;
-    if (this.waitingBytes > HIGH_WATER_BYTES) controller.pause();
+    this.readText(this.decoder.decode(chunk, { stream: true }));
+    if (this.waiting > HIGH_WATER_CHARACTERS) controller.pause();
     this.wakeReader();
   }
 
@@ -93,9 +94,15 @@ export class StreamCall implements Dispatcher.DispatchHandler {
     return { output, usage: { tokens, tokensEstimated, computeMs, toolCalls }, sessionStored: stored };
   }
 
-  private readLines(): void {
-    const lines = this.rest.split("\n");
-    this.rest = lines.pop() ?? "";
+  /** Looks for line ends in the new text only: a line of megabytes comes in many chunks. */
+  private readText(text: string): void {
+    const end = this.status === 200 ? text.lastIndexOf("\n") : -1;
+    if (end === -1) {
+      this.rest += text;
+      return;
+    }
+    const lines = (this.rest + text.slice(0, end)).split("\n");
+    this.rest = text.slice(end + 1);
     for (const line of lines) if (line !== "") this.readLine(line);
   }
 
@@ -104,15 +111,15 @@ export class StreamCall implements Dispatcher.DispatchHandler {
     const frame = JSON.parse(line) as Frame;
     if ("d" in frame) {
       this.texts.push(frame.d);
+      this.waiting += frame.d.length;
       this.answer += frame.d;
     } else if ("m" in frame) this.messages = frame.m as readonly Message[];
     else if ("u" in frame) this.usage = frame.u;
     else if ("x" in frame) this.failure = frame.x;
   }
 
-  private release(characters: number): void {
-    if (characters === 0) return;
-    this.waitingBytes = 0;
+  private release(): void {
+    this.waiting = 0;
     if (this.controller?.paused === true) this.controller.resume();
   }
 
