@@ -104,6 +104,9 @@ describe("API tokens", () => {
     expect((await create(asToken, { name: "wider", scopes: ["agents:write"] })).status).toBe(403);
     expect((await create(asToken, { name: "same", scopes: ["agents:read"] })).body.token.scopes).toEqual(["agents:read"]);
     expect((await create(asToken, { name: "default" })).body.token.scopes).toEqual(["agents:read"]);
+
+    const onlyMinter = plane.as((await create(person.request, { name: "only-minter", scopes: ["tokens:write"] })).body.secret);
+    expect((await create(onlyMinter, { name: "default" })).status).toBe(403);
   });
 
   it("replay the same secret for the same Idempotency-Key, which no row holds", async () => {

@@ -412,6 +412,17 @@ describe("a rollback", () => {
 });
 
 describe("secrets", () => {
+  it.each([
+    ["NUL", "a\0b"],
+    ["half of a surrogate pair", "\ud800"],
+  ])("that hold %s are refused by their name", async (_name, value) => {
+    const agentId = await createAgent(person, `odd-secret-${value.length}`, { envVarKeys: ["TOKEN"] });
+    expect(await person.request("POST", `/v1/agents/${agentId}/secrets`, { secrets: { TOKEN: value } })).toMatchObject({
+      status: 400,
+      body: { error: { code: "INVALID_REQUEST", details: { fields: [{ fieldName: "secrets.TOKEN" }] } } },
+    });
+  });
+
   it("reach the agent, change without a redeploy, and are never shown", async () => {
     const agentId = await createAgent(person, "with-secret", { envVarKeys: ["TOKEN", "OTHER"] });
     expect((await person.request("POST", `/v1/agents/${agentId}/secrets`, { secrets: { TOKEN: "first-secret-value" } })).status).toBe(204);

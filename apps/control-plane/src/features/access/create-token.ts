@@ -11,6 +11,8 @@ import { insertToken } from "./store.ts";
 export async function createToken(context: Context, input: BodyOf<typeof endpoint>): Promise<{ token: ApiToken }> {
   const scopes = input.scopes ?? defaultScopes.filter((scope) => context.scopes.has(scope));
   const beyond = scopes.filter((scope) => !context.scopes.has(scope));
+  if (scopes.length === 0)
+    throw new AppError("UNAUTHORIZED", "This token has none of the scopes that a token gets by default; name scopes.");
   if (beyond.length > 0) throw new AppError("UNAUTHORIZED", `This token cannot give away what it does not have: ${beyond.join(", ")}.`);
   const expiresAt = input.expiresAt === undefined ? null : new Date(input.expiresAt);
   if (expiresAt !== null && expiresAt <= context.now())

@@ -18,7 +18,8 @@ export async function setSecrets(
   const agent = await requireAgent(context, input.id);
   const fields = Object.entries(input.secrets).flatMap(([key, value]) => {
     if (!agent.env_var_keys.includes(key)) return [{ fieldName: `secrets.${key}`, message: "is not declared in the agent's envVarKeys" }];
-    if (value.includes("\0")) return [{ fieldName: `secrets.${key}`, message: "must not contain NUL" }];
+    if (value.includes("\0") || !value.isWellFormed())
+      return [{ fieldName: `secrets.${key}`, message: "must not contain NUL or half of a surrogate pair" }];
     if (agent.runtime_provider === "agentcore" && value.length > agentcoreMaxValueChars)
       return [{ fieldName: `secrets.${key}`, message: `must be at most ${agentcoreMaxValueChars} characters on the agentcore runtime` }];
     return [];
