@@ -8,6 +8,14 @@ export const defaultHeartbeatMs = 15_000;
 /** A reader that takes nothing for this long is cut off; it can come back and go on. */
 const stalledMs = 60_000;
 
+/** A reader learns that the stream has begun by then, even if nothing happens for long. */
+const headWithinMs = 10;
+const eventStreamHeaders = [
+  ["content-type", "text/event-stream; charset=utf-8"],
+  ["cache-control", "no-store"],
+  ["x-accel-buffering", "no"],
+] as const;
+
 /** One connection that answers with server-sent events (WHATWG HTML), as text that is ready to be sent. */
 export interface EventConnection {
   readonly open: boolean;
@@ -26,18 +34,19 @@ export interface ConnectionOptions {
   onClose(): void;
 }
 
-/** Takes the answer over. Its head leaves with the text of this turn of the event loop, or alone when there is none. */
+/** Takes the answer over. Its head leaves with the first text; an answer that is complete by then is one write of known length. */
 export function openEventConnection(http: Http, options: ConnectionOptions): EventConnection {
   const response = http.takeOver();
-  response.writeHead(200, { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-store", "x-accel-buffering": "no" });
-  let begun = false;
+  response.statusCode = 200;
+  for (const [name, value] of eventStreamHeaders) response.setHeader(name, value);
+  const head = setTimeout(() => response.flushHeaders(), headWithinMs);
   let blockedSince: number | undefined;
   const heartbeat = setInterval(() => {
     if (blockedSince === undefined) write(": heartbeat\n\n");
     else if (performance.now() - blockedSince > stalledMs) response.destroy();
   }, options.heartbeatMs);
   const write = (text: string): boolean => {
-    begun = true;
+    clearTimeout(head);
     if (response.write(text)) return true;
     blockedSince ??= performance.now();
     return false;
@@ -46,8 +55,8 @@ export function openEventConnection(http: Http, options: ConnectionOptions): Eve
     blockedSince = undefined;
     options.onDrain();
   });
-  setImmediate(() => (begun || response.destroyed ? undefined : response.flushHeaders()));
   const closed = (): void => {
+    clearTimeout(head);
     clearInterval(heartbeat);
     options.onClose();
   };
@@ -59,7 +68,7 @@ export function openEventConnection(http: Http, options: ConnectionOptions): Eve
     },
     write,
     end(text) {
-      begun = true;
+      clearTimeout(head);
       clearInterval(heartbeat);
       if (text === "") response.end();
       else response.end(text);

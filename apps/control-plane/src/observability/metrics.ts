@@ -101,17 +101,21 @@ function measureInvocations(registry: Registry): Metrics["invocationStarted"] {
     buckets: invocationBuckets,
     registers: [registry],
   });
-  const inFlight = new Gauge({
+  const running: Record<RuntimeProviderName, number> = { cloudflare: 0, agentcore: 0 };
+  const inFlight: Gauge<"runtime"> = new Gauge({
     name: "whs_invocations_in_flight",
     help: "Invocations that run.",
     labelNames: ["runtime"],
     registers: [registry],
+    collect: () => {
+      for (const [runtime, count] of Object.entries(running)) inFlight.set({ runtime }, count);
+    },
   });
   return (runtime) => {
     const startedAt = performance.now();
-    inFlight.inc({ runtime });
+    running[runtime] += 1;
     return (outcome) => {
-      inFlight.dec({ runtime });
+      running[runtime] -= 1;
       duration.observe({ runtime, outcome }, (performance.now() - startedAt) / 1000);
     };
   };

@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { FastifyInstance } from "fastify";
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 
 const methods = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
@@ -8,12 +8,6 @@ const methods = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIO
  * matches no route is one route, and an unknown method is one method. Call before routes are bound.
  */
 export function observeHttp(server: FastifyInstance, registry: Registry): void {
-  const requests = new Counter({
-    name: "http_requests_total",
-    help: "Requests answered, by route template and status; 499 is a caller that left before the answer was complete.",
-    labelNames: ["method", "route", "status"],
-    registers: [registry],
-  });
   const duration = new Histogram({
     name: "http_request_duration_seconds",
     help: "Time from a request's headers to the end of its answer.",
@@ -21,22 +15,54 @@ export function observeHttp(server: FastifyInstance, registry: Registry): void {
     buckets: [0.005, 0.025, 0.1, 0.5, 2.5, 10, 60],
     registers: [registry],
   });
-  const running = new Gauge({ name: "http_requests_in_flight", help: "Requests that are being answered.", registers: [registry] });
-  let inFlight = 0;
-  running.set(0);
+  const counts = new RequestCounts(registry);
   server.addHook("onRequest", (request, reply, done) => {
     const startedAt = performance.now();
-    running.set((inFlight += 1));
+    counts.inFlight += 1;
     reply.raw.once("close", () => {
-      running.set((inFlight -= 1));
-      const labels = { method: methodOf(request), route: request.routeOptions.url ?? "unknown" };
-      requests.inc({ ...labels, status: reply.raw.writableFinished ? reply.raw.statusCode : 499 });
-      duration.observe(labels, (performance.now() - startedAt) / 1000);
+      counts.inFlight -= 1;
+      const method = methods.has(request.method) ? request.method : "other";
+      const route = request.routeOptions.url ?? "unknown";
+      counts.add(method, route, reply.raw.writableFinished ? reply.raw.statusCode : callerLeft);
+      duration.observe({ method, route }, (performance.now() - startedAt) / 1000);
     });
     done();
   });
 }
 
-function methodOf(request: FastifyRequest): string {
-  return methods.has(request.method) ? request.method : "other";
+/** Status of an answer that its caller did not wait for. */
+const callerLeft = 499;
+
+/** Plain numbers, which become metrics only when these are read: every request comes by here. */
+class RequestCounts {
+  inFlight = 0;
+  private readonly byKey = new Map<string, { labels: Record<"method" | "route" | "status", string>; unseen: number }>();
+
+  constructor(registry: Registry) {
+    const requests: Counter<"method" | "route" | "status"> = new Counter({
+      name: "http_requests_total",
+      help: `Requests answered, by route template and status; ${callerLeft} is a caller that left before the answer was complete.`,
+      labelNames: ["method", "route", "status"],
+      registers: [registry],
+      collect: () => {
+        for (const entry of this.byKey.values()) {
+          requests.inc(entry.labels, entry.unseen);
+          entry.unseen = 0;
+        }
+      },
+    });
+    const running: Gauge = new Gauge({
+      name: "http_requests_in_flight",
+      help: "Requests that are being answered.",
+      registers: [registry],
+      collect: () => running.set(this.inFlight),
+    });
+  }
+
+  add(method: string, route: string, status: number): void {
+    const key = `${method} ${status} ${route}`;
+    const entry = this.byKey.get(key);
+    if (entry !== undefined) entry.unseen += 1;
+    else this.byKey.set(key, { labels: { method, route, status: String(status) }, unseen: 1 });
+  }
 }

@@ -15,11 +15,35 @@ const open = (over: { detach?: boolean; hearsOthers?: () => boolean } = {}) =>
     ...over,
   });
 
+/** The first event is shown by then. */
+const shown = (): void => void vi.advanceTimersByTime(5);
+
 describe("a stream in memory", () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  it("shows its first event with the next one, or alone after a moment", () => {
+    const [alone, together] = [open(), open()];
+    let woken = 0;
+    for (const stream of [alone, together]) {
+      stream.join(() => (woken += 1));
+      stream.append("meta", {});
+      expect(stream.after(0)).toBeUndefined();
+    }
+    together.append("delta", {});
+    vi.advanceTimersByTime(0);
+    expect(together.after(0)).toMatchObject({ lastEventId: 2 });
+    expect(alone.after(0)).toBeUndefined();
+    shown();
+    expect(alone.after(0)).toMatchObject({ lastEventId: 1 });
+    expect(woken).toBe(2);
+  });
+
   it("gives readers what they lack, until it is stored and out of the window", () => {
     const stream = open();
     const text = "x".repeat(100_000);
     for (let n = 0; n < 10; n++) stream.append("delta", { text });
+    shown();
     const batch = stream.unstored(Number.POSITIVE_INFINITY);
     expect(batch?.lastEventId).toBe(10);
     expect(batch?.chunks.map((chunk) => chunk.text).join("")).toBe(
@@ -36,6 +60,7 @@ describe("a stream in memory", () => {
   it("keeps what is not stored, however much that is", () => {
     const stream = open();
     for (let n = 0; n < 10; n++) stream.append("delta", { text: "x".repeat(100_000) });
+    shown();
     stream.markStored(2);
     stream.giveUpStoring();
     expect(stream.after(2)).toMatchObject({ lastEventId: 3 });
@@ -46,6 +71,7 @@ describe("a stream in memory", () => {
     const stream = open();
     stream.append("meta", {});
     stream.end("done", {});
+    shown();
     expect(stream.after(0)).toEqual({ text: formatEvent(1, "meta", {}) + formatEvent(2, "done", {}), lastEventId: 2, ended: true });
     expect(stream.after(2)).toEqual({ text: "", lastEventId: 2, ended: true });
     expect(() => stream.append("delta", {})).toThrow("has ended");

@@ -14,6 +14,9 @@ const keptChars = 256 * 1024;
 /** Characters that a reader gets, or a row holds, at once; a larger event stands alone. */
 const partChars = 64 * 1024;
 
+/** How long the first event, which nobody acts on alone, waits for the next to share a packet with. */
+const firstWaitMs = 5;
+
 interface LiveStreamOptions {
   id: string;
   userId: string;
@@ -51,6 +54,9 @@ export class LiveStream {
   /** Characters of the frames that are kept although they are stored. */
   private storedChars = 0;
   private flushing = false;
+  private first: NodeJS.Timeout | undefined;
+  /** The first event is not shown yet. */
+  private holding = false;
   private leaving: NodeJS.Timeout | undefined;
   private followedElsewhereUntil = 0;
 
@@ -69,6 +75,12 @@ export class LiveStream {
     this.frames.push(frame);
     this.options.onEvent(this, frame.length);
     if (this.flushing) return;
+    if (this.lastEventId === 1) {
+      this.holding = true;
+      this.first = setTimeout(this.flush, firstWaitMs);
+      return;
+    }
+    clearTimeout(this.first);
     // Events of one turn of the loop leave in one packet.
     this.flushing = true;
     setImmediate(this.flush);
@@ -102,6 +114,7 @@ export class LiveStream {
 
   /** What comes after an event; "stored" when it is in the store only, undefined when nothing does yet. */
   after(eventId: number): Part | "stored" | undefined {
+    if (this.holding) return undefined;
     if (eventId >= this.lastEventId) return this.ended ? { text: "", lastEventId: this.lastEventId, ended: true } : undefined;
     if (eventId + 1 < this.firstKept) return "stored";
     const { text, lastEventId } = this.chunkAfter(eventId);
@@ -162,6 +175,7 @@ export class LiveStream {
 
   private readonly flush = (): void => {
     this.flushing = false;
+    this.holding = false;
     for (const wake of this.readers) wake();
   };
 

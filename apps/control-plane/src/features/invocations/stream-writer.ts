@@ -12,7 +12,7 @@ export interface StreamWriter {
 }
 
 /** How long the first event of a group waits for others: what a killed gateway loses. */
-const groupWaitMs = 15;
+const groupWaitMs = 20;
 const streamsPerGroup = 1_000;
 const charsPerGroup = 4 * 1024 * 1024;
 const retryAfterMs = 500;
