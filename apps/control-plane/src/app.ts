@@ -122,6 +122,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
     metrics,
     tracing,
     stopping: stopping.signal,
+    publishSpent: () => gateway.limits.budgets.tick(),
     forgetRoute: (agentId) => announcements.announce("route", agentId),
     forgetUser: (userId) => announcements.announce("user", userId),
   };

@@ -34,6 +34,8 @@ export interface Dependencies {
   tracing: Tracing | undefined;
   /** Aborted when the process begins to stop: what would never end by itself ends then. */
   stopping: AbortSignal;
+  /** Writes what this gateway has accepted, so that what is pending can be read. */
+  publishSpent: () => Promise<void>;
   /** Makes every gateway forget what it knows of an agent, and waits until it has. */
   forgetRoute: (agentId: string) => Promise<void>;
   /** Makes every node forget the credentials of a user, and waits until it has. */
@@ -52,7 +54,7 @@ export interface SignedInUser {
 export interface Caller {
   user: SignedInUser;
   /** `session` for a JWT of the issuer, `token` for an API token, `delegation` for a service that acts for the user. */
-  credential: { kind: "session" } | { kind: "token"; tokenId: string } | { kind: "delegation"; source: string };
+  credential: { kind: "session" } | { kind: "token"; tokenId: string; expiresAt: Date | null } | { kind: "delegation"; source: string };
   scopes: ReadonlySet<Scope>;
 }
 

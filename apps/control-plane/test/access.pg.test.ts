@@ -109,6 +109,20 @@ describe("API tokens", () => {
     expect((await create(onlyMinter, { name: "default" })).status).toBe(403);
   });
 
+  it("end no later than the token that made them, and are shown again only to who may have them", async () => {
+    const person = await plane.user();
+    const expiresAt = new Date(Date.now() + 60_000).toISOString();
+    const minter = (await create(person.request, { name: "minter", scopes: ["tokens:write", "agents:read"], expiresAt })).body;
+    const asToken = plane.as(minter.secret);
+    expect((await create(asToken, { name: "longer", expiresAt: "2090-01-01T00:00:00Z" })).status).toBe(403);
+    expect((await create(asToken, { name: "same" })).body.token.expiresAt).toBe(expiresAt);
+    const wide = { name: "wide", scopes: ["agents:read", "agents:write"] };
+    expect((await create(person.request, wide, { "idempotency-key": "wide" })).status).toBe(201);
+    const replay = await create(asToken, wide, { "idempotency-key": "wide" });
+    expect(replay.status).toBe(403);
+    expect(replay.text).not.toContain("whs_");
+  });
+
   it("replay the same secret for the same Idempotency-Key, which no row holds", async () => {
     const person = await plane.user();
     const first = await create(person.request, { name: "twice" }, { "idempotency-key": "k1" });

@@ -263,6 +263,11 @@ describe("limits over HTTP", () => {
     expect(answers.find((answer) => answer.status === 200)?.headers.get("ratelimit-limit")).toBe("1000");
   });
 
+  it("show every accepted request at once, as counted or as pending", async () => {
+    const { body } = await person.request<{ totals: { requests: number }; pending: { requests: number } }>("GET", "/v1/billing/usage");
+    expect(body.totals.requests + body.pending.requests).toBe(3);
+  });
+
   it("accept exactly the plan's requests, whatever is asked at once, and nothing that was refused is counted", async () => {
     const statuses: number[] = [];
     for (let round = 0; round < 8; round++)

@@ -1,4 +1,4 @@
-import type { AnswerOf, getRuntimeStack } from "@whs/api";
+import { type AnswerOf, type getRuntimeStack, whsEndpoints } from "@whs/api";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startControlPlane, type TestControlPlane } from "./harness.ts";
 
@@ -44,6 +44,13 @@ describe("the runtime stack", () => {
 
   it("is for those who are signed in", async () => {
     expect((await plane.as(undefined)("GET", "/v1/runtime/stack")).status).toBe(401);
+  });
+
+  it("binds every endpoint that it describes", async () => {
+    const unbound = Object.values(whsEndpoints).filter(
+      ({ method, path }) => !plane.app.server.hasRoute({ method, url: path.replaceAll(/\{(\w+)\}/g, ":$1") }),
+    );
+    expect(unbound.map(({ name }) => name)).toEqual([]);
   });
 
   it("serves a description of the API and a page to read it", async () => {

@@ -59,24 +59,24 @@ export interface BindingOptions<C> {
   idempotency: IdempotencyGuard<C>;
 }
 
-export interface BindOptions<E extends Endpoint, Result> {
+export interface BindOptions<E extends Endpoint, C, Result> {
   /** Limit that the configuration sets in place of the endpoint's own. */
   maxBytes?: number;
-  /** Adds what may not be stored to an answer, at its first sending and at each replay. */
-  complete?: (answer: Result) => AnswerOf<E>;
+  /** Adds what may not be stored to an answer, at its first sending and at each replay, for whoever asks then. */
+  complete?: (answer: Result, context: C) => AnswerOf<E>;
 }
 
 export type Bind<C> = <E extends Endpoint, Result = AnswerOf<E>>(
   endpoint: E,
   handler: Handler<E, C, Result>,
-  options?: BindOptions<E, Result>,
+  options?: BindOptions<E, C, Result>,
 ) => void;
 
 /** A handler and what completes its answer, whatever endpoint they are for. */
 interface Bound<C> {
   endpoint: Endpoint;
   handler: Handler<Endpoint, C, unknown>;
-  complete: (answer: unknown) => unknown;
+  complete: (answer: unknown, context: C) => unknown;
   maxBytes: number;
 }
 
@@ -86,7 +86,7 @@ export function createBinder<C>(server: FastifyInstance, options: BindingOptions
     const bound: Bound<C> = {
       endpoint,
       handler,
-      complete: (bindOptions.complete as ((answer: unknown) => unknown) | undefined) ?? ((answer) => answer),
+      complete: (bindOptions.complete as ((answer: unknown, context: C) => unknown) | undefined) ?? ((answer) => answer),
       maxBytes: bindOptions.maxBytes ?? endpoint.body?.maxBytes ?? defaultBodyBytes,
     };
     const admitted = new WeakMap<FastifyRequest, { context: C; httpRequest: HttpRequest }>();
@@ -132,10 +132,10 @@ async function respond<C>(options: BindingOptions<C>, bound: Bound<C>, context: 
       };
       const answer = await runOnce(options.idempotency, context, { endpoint, request, key, bytes }, work);
       if (answer.replayed) reply.header("idempotency-replayed", "true");
-      return send(bound, exchange, answer);
+      return send(bound, context, exchange, answer);
     }
     const body = await bound.handler(context, input);
-    return body === streamed ? reply : send(bound, exchange, { status: endpoint.answer.status, body });
+    return body === streamed ? reply : send(bound, context, exchange, { status: endpoint.answer.status, body });
   } catch (error) {
     if (!reply.sent || reply.raw.writableEnded) throw error;
     options.log.error({ err: error, traceId: httpRequest.traceId, route: endpoint.path }, "An answer broke off");
@@ -144,12 +144,12 @@ async function respond<C>(options: BindingOptions<C>, bound: Bound<C>, context: 
   }
 }
 
-function send<C>({ endpoint, complete }: Bound<C>, { reply, httpRequest }: Exchange, answer: IdempotentAnswer): FastifyReply {
+function send<C>({ endpoint, complete }: Bound<C>, context: C, { reply, httpRequest }: Exchange, answer: IdempotentAnswer): FastifyReply {
   const { traceId } = httpRequest;
   reply.code(answer.status);
   if (answer.status >= 400) return sendJson(reply, { ...(answer.body as object), traceId });
   if (endpoint.answer.kind !== "json") return reply.send();
-  return sendJson(reply, { ...endpoint.answer.schema.parse(complete(answer.body)), traceId });
+  return sendJson(reply, { ...endpoint.answer.schema.parse(complete(answer.body, context)), traceId });
 }
 
 function sendJson(reply: FastifyReply, body: object): FastifyReply {

@@ -9,6 +9,9 @@ import { type CellFailure, type CellUsage, type Frame, MAX_WIRE_BYTES } from "./
  */
 const HIGH_WATER_CHARACTERS = 256 * 1024;
 
+/** Pieces that may wait for a reader one by one. */
+const MOST_PIECES = 64;
+
 /** One streamed invocation: lines from the cell on one side, an iterator for the gateway on the other. */
 export class StreamCall implements Dispatcher.DispatchHandler {
   private readonly input: InvokeInput;
@@ -39,11 +42,12 @@ export class StreamCall implements Dispatcher.DispatchHandler {
       if (this.input.signal.aborted) throw cancelledBefore(this.input.signal);
       dispatch(this);
       while (true) {
-        const text = this.texts.splice(0).join("");
+        const pieces = this.takePieces();
         this.release();
-        if (text !== "") yield { type: "delta", text };
-        else if (this.ended) break;
-        else await new Promise<void>((resolve) => (this.wake = resolve));
+        for (const text of pieces) yield { type: "delta", text };
+        if (pieces.length > 0) continue;
+        if (this.ended) break;
+        await new Promise<void>((resolve) => (this.wake = resolve));
       }
       yield { type: "result", result: this.result() };
     } finally {
@@ -82,6 +86,12 @@ export class StreamCall implements Dispatcher.DispatchHandler {
   onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
     this.error ??= transportError(error, this.controller !== null);
     this.end();
+  }
+
+  /** Each piece as the agent gave it; a reader that is far behind gets them joined. */
+  private takePieces(): string[] {
+    const pieces = this.texts.splice(0).filter((text) => text !== "");
+    return pieces.length > MOST_PIECES ? [pieces.join("")] : pieces;
   }
 
   private result() {

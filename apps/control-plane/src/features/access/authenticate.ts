@@ -100,7 +100,7 @@ async function byToken(db: Kysely<Schema>, token: string): Promise<Believed> {
   if (row.disabled_at !== null) throw refusedAccount();
   const user: SignedInUser = { id: row.id, externalId: row.external_id, email: row.email, name: row.name, tier: row.subscription_tier };
   return {
-    caller: { user, credential: { kind: "token", tokenId: row.token_id }, scopes: new Set(row.scopes) },
+    caller: { user, credential: { kind: "token", tokenId: row.token_id, expiresAt: row.expires_at }, scopes: new Set(row.scopes) },
     expiresAt: row.expires_at?.getTime() ?? Number.POSITIVE_INFINITY,
   };
 }

@@ -1,4 +1,4 @@
-import { type ApiToken, type BodyOf, type createToken as endpoint, defaultScopes } from "@whs/api";
+import { type ApiToken, type BodyOf, type createToken as endpoint, defaultScopes, type Scope } from "@whs/api";
 import { AppError, invalidRequest } from "@whs/platform/errors";
 import { newId } from "@whs/platform/ids";
 import { createHmac } from "node:crypto";
@@ -10,11 +10,10 @@ import { insertToken } from "./store.ts";
 /** Creates an API token that can do no more than its creator. The answer's `secret` is added by `tokenSecret`. */
 export async function createToken(context: Context, input: BodyOf<typeof endpoint>): Promise<{ token: ApiToken }> {
   const scopes = input.scopes ?? defaultScopes.filter((scope) => context.scopes.has(scope));
-  const beyond = scopes.filter((scope) => !context.scopes.has(scope));
   if (scopes.length === 0)
     throw new AppError("UNAUTHORIZED", "This token has none of the scopes that a token gets by default; name scopes.");
-  if (beyond.length > 0) throw new AppError("UNAUTHORIZED", `This token cannot give away what it does not have: ${beyond.join(", ")}.`);
-  const expiresAt = input.expiresAt === undefined ? null : new Date(input.expiresAt);
+  requireWithinOwn(context, scopes);
+  const expiresAt = endOf(context, input.expiresAt);
   if (expiresAt !== null && expiresAt <= context.now())
     throw invalidRequest([{ fieldName: "expiresAt", message: "must be in the future" }]);
   const id = newId("tok");
@@ -29,6 +28,21 @@ export async function createToken(context: Context, input: BodyOf<typeof endpoin
     });
     return { token: toApiToken(row) };
   });
+}
+
+/** @throws AppError `UNAUTHORIZED` when a token gives, or is shown again, what its caller does not have. */
+export function requireWithinOwn(context: Pick<Context, "scopes">, scopes: readonly Scope[]): void {
+  const beyond = scopes.filter((scope) => !context.scopes.has(scope));
+  if (beyond.length > 0) throw new AppError("UNAUTHORIZED", `This token cannot give away what it does not have: ${beyond.join(", ")}.`);
+}
+
+/** A token made by a token ends with it at the latest. */
+function endOf(context: Context, asked: string | undefined): Date | null {
+  const own = context.credential.kind === "token" ? context.credential.expiresAt : null;
+  const expiresAt = asked === undefined ? own : new Date(asked);
+  if (own !== null && expiresAt !== null && expiresAt > own)
+    throw new AppError("UNAUTHORIZED", `This token cannot make one that outlives it: it ends at ${own.toISOString()}.`);
+  return expiresAt;
 }
 
 /** The token's text: never stored, the same whenever it is computed for this id. */

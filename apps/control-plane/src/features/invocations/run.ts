@@ -37,7 +37,7 @@ export async function runInvocation(
       runtimeProvider: prepared.route.runtimeProvider,
       traceId: prepared.input.traceId,
       startedAt,
-      durationMs: performance.now() - started,
+      durationMs: Math.round((performance.now() - started) * 1000) / 1000,
       statusCode: outcome.statusCode,
       errorCode: outcome.error?.code ?? null,
       errorMessage: outcome.error?.message.slice(0, maxMessageChars) ?? null,

@@ -6,6 +6,7 @@ import { findTier, readCounters, type Totals } from "./store.ts";
 /** What the account used in a calendar month, against its plan. */
 export async function getUsage(context: Context, input: { period?: string | undefined }): Promise<AnswerOf<typeof endpoint>> {
   const period = input.period ?? context.now().toISOString().slice(0, 7);
+  await context.publishSpent();
   const [rows, tier, pending] = await Promise.all([
     readCounters(context.db, context.user.id, period),
     findTier(context.db, context.user.id),

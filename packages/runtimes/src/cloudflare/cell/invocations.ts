@@ -80,8 +80,8 @@ async function run(env: CellEnv, context: CellContext, request: Request, target:
     const body = await request.text();
     if (!ticket.sessionful || target.sessionId === null) return await callAgent(env, context, request, target, meter, body, ticket, null);
     return await callInSession(env, context, request, target, meter, body, ticket, target.sessionId);
-  } catch (error) {
-    return unanswered(error, request, meter);
+  } catch {
+    return unanswered(request, meter);
   }
 }
 
@@ -184,7 +184,7 @@ const UNSERVED: CellFailure = {
 const LEFT: CellFailure = { kind: "runtime", message: "The invocation was cancelled.", retryable: true, reached: false };
 
 /** No answer came out of the isolate: the caller left, or the isolate could not run. */
-function unanswered(error: unknown, request: Request, meter: Meter): Response {
+function unanswered(request: Request, meter: Meter): Response {
   if (request.signal.aborted) {
     meter.recordCancelled();
     return failureResponse(
@@ -193,6 +193,7 @@ function unanswered(error: unknown, request: Request, meter: Meter): Response {
         : { kind: "runtime", message: "The invocation was cancelled.", retryable: true, reached: true },
     );
   }
-  const message = error instanceof Error ? error.message : String(error);
-  return meter.fail({ kind: "runtime", message: `The agent failed: ${message}`.slice(0, 1000), retryable: false, reached: meter.started });
+  // What the runtime says of it is in the agent's log, by its tail.
+  const message = "The agent ended without an answer: it waits for something that never comes, or its isolate failed. Its log says more.";
+  return meter.fail({ kind: "runtime", message, retryable: false, reached: meter.started });
 }
