@@ -6,7 +6,7 @@ export interface ArchiveHost {
   /** Without a slash at its end. */
   url: string;
   /** Whether a connection to an address that the host's name resolved to may be opened. */
-  mayReach(address: string): boolean;
+  mayReach: (address: string) => boolean;
   /** For one archive, from the look-up of the name to the last byte. */
   timeoutMs: number;
 }

@@ -449,8 +449,12 @@ describe("what is stored of a delegation", () => {
   };
   const forget = async (): Promise<void> => {
     const log = createLogger({ name: "test", level: "silent" });
-    const { kysely, close } = openDatabase<Schema>({ url: plane.config.databaseUrl, applicationName: "test", maxConnections: 1, log });
-    await forgetDelegations(kysely).finally(close);
+    const database = openDatabase<Schema>({ url: plane.config.databaseUrl, applicationName: "test", maxConnections: 1, log });
+    try {
+      await forgetDelegations(database.kysely);
+    } finally {
+      await database.close();
+    }
   };
   const age = (agentId: string, column: "answer_expires_at" | "expires_at" | "claimed_until") =>
     plane.pool.query(`update whs.delegated_invocations set ${column} = now() - interval '1 second' where agent_id = $1`, [agentId]);

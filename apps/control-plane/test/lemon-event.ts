@@ -1,4 +1,4 @@
-import type { PaidTier, SubscriptionStatus } from "@whs/api";
+import type { PaidTier } from "@whs/api";
 import { createHmac, randomUUID } from "node:crypto";
 import type { Answer, TestControlPlane } from "./harness.ts";
 
@@ -20,7 +20,7 @@ export interface LemonEvent {
   subscriptionId?: string;
   tier?: PaidTier;
   variantId?: number | string;
-  status?: SubscriptionStatus | string;
+  status?: string;
   endsAt?: string | null;
   /** Seconds after a fixed time. */
   at?: number;

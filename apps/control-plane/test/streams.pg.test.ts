@@ -129,7 +129,7 @@ describe("a stream that is resumed", () => {
       resume(streamId, 3, { at: second.url }),
       resume(streamId, undefined, { at: second.url }),
     ]);
-    const [whole = [], ...rest] = await Promise.all([first.rest(), ...others.map((reader) => reader.rest())]);
+    const [whole, ...rest] = await Promise.all([first.rest(), ...others.map((reader) => reader.rest())]);
     expect(textOf(whole)).toBe(Array.from({ length: 40 }, (_, n) => `${n + 1}. `).join(""));
     expect(rest.map(bytesOf)).toEqual([2, 0, 3, 0].map((after) => bytesOf(whole.slice(after))));
   });

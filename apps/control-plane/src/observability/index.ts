@@ -1,4 +1,4 @@
-export { observeInvocation, type ObservedInvocation } from "./invocation.ts";
+export { observeInvocation } from "./invocation.ts";
 export { createMetrics, type Metrics, observeStreams } from "./metrics.ts";
 export { observeIngestion, observeJobs, observeRefusals } from "./observe.ts";
 export { openTracing, type Tracing } from "./tracing.ts";

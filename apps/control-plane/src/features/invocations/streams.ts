@@ -67,7 +67,7 @@ export async function openStreams(options: StreamsOptions): Promise<Streams> {
   const works = new Set<Promise<void>>();
   const reader = createStreamReader({ store, log });
   const writer = createStreamWriter({
-    store: { ...store, save: options.metrics.group("stream_events", store.save) },
+    store: { ...store, save: options.metrics.group("stream_events", (batches) => store.save(batches)) },
     log,
     onSettled: (stream) => void live.delete(stream.id),
     onDropped: () => options.metrics.dropped("stream_events"),
@@ -132,7 +132,7 @@ export async function openStreams(options: StreamsOptions): Promise<Streams> {
         detach,
         graceMs,
         hearsOthers: () => notifications.connected,
-        onEvent: writer.mark,
+        onEvent: (marked, characters) => writer.mark(marked, characters),
       });
       live.set(stream.id, stream);
       return stream;
@@ -162,7 +162,7 @@ export async function openStreams(options: StreamsOptions): Promise<Streams> {
         source.leave();
         left();
       };
-      remote.onStop(left, follow(http, { after: source.after, leave }, { after: request.after, heartbeatMs }));
+      remote.onStop(left, follow(http, { after: (id) => source.after(id), leave }, { after: request.after, heartbeatMs }));
     },
     get figures() {
       let readers = remote.total;

@@ -38,7 +38,8 @@ async function firstBytes(archive: AsyncIterable<Uint8Array>, count: number): Pr
       if (total >= count) break;
     }
   } catch (error) {
-    if (sourceFailure !== undefined) throw sourceFailure;
+    if (sourceFailure !== undefined)
+      throw sourceFailure instanceof Error ? sourceFailure : new Error("The archive could not be read", { cause: sourceFailure });
     if (!(error instanceof Error && "code" in error && String(error.code).startsWith("Z_"))) throw error;
   } finally {
     source.destroy();

@@ -78,7 +78,7 @@ async function store(context: SystemContext, source: RepositoryRef, blobKey: str
         error,
       );
     // The store reports that its source failed; why is what the source said.
-    if (error instanceof BlobStoreError && error.code === "source_failed" && error.cause !== undefined) throw error.cause;
+    if (error instanceof BlobStoreError && error.code === "source_failed" && error.cause instanceof Error) throw error.cause;
     throw error;
   }
 }
