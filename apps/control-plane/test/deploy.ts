@@ -20,6 +20,9 @@ export const manifestOf = (over: Record<string, unknown> = {}): string =>
     ...over,
   });
 
+/** An agent that answers with what it was told. */
+export const echo = (prefix: string) => `export default { invoke({ messages }: any) { return "${prefix}" + messages.at(-1).content; } };`;
+
 export async function createAgent(person: TestUser, name: string, body: Record<string, unknown> = {}): Promise<string> {
   const answer = await person.request<{ agent: Agent }>("POST", "/v1/agents", { name, runtimeProvider: "cloudflare", ...body });
   expect(answer.status).toBe(201);

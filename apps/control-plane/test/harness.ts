@@ -1,5 +1,6 @@
 import { createLogger } from "@whs/platform/log";
 import { migrate } from "@whs/platform/db";
+import { newId } from "@whs/platform/ids";
 import { createTestDatabase } from "@whs/platform/testing";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { type ChildProcess, spawn } from "node:child_process";
@@ -83,6 +84,8 @@ export interface TestControlPlane {
   supervisor(): TestSupervisor;
   /** A new person with a valid JWT. */
   user(name?: string): Promise<TestUser>;
+  /** A new person whose plan no test exhausts. */
+  enterpriseUser(): Promise<TestUser>;
   as(token: string | undefined): TestUser["request"];
   close(): Promise<void>;
 }
@@ -145,6 +148,16 @@ export async function startControlPlane(options: TestOptions = {}): Promise<Test
       people += 1;
       const externalId = `${name}-${process.pid}-${people}`;
       const token = await issuer.sign({ sub: externalId, email: `${externalId}@example.com`, name });
+      return { token, externalId, request: as(token) };
+    },
+    async enterpriseUser() {
+      people += 1;
+      const externalId = `enterprise-${process.pid}-${people}`;
+      await pool.query("insert into whs.users (id, external_id, subscription_tier) values ($1, $2, 'enterprise')", [
+        newId("usr"),
+        externalId,
+      ]);
+      const token = await issuer.sign({ sub: externalId, email: `${externalId}@example.com`, name: "enterprise" });
       return { token, externalId, request: as(token) };
     },
     async close() {
