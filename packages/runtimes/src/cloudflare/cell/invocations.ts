@@ -195,5 +195,6 @@ function unanswered(request: Request, meter: Meter): Response {
   }
   // What the runtime says of it is in the agent's log, by its tail.
   const message = "The agent ended without an answer: it waits for something that never comes, or its isolate failed. Its log says more.";
-  return meter.fail({ kind: "runtime", message, retryable: false, reached: meter.started });
+  // It may have been the machine as well as the agent, so another try is worth it.
+  return meter.fail({ kind: "runtime", message, retryable: true, reached: meter.started });
 }
