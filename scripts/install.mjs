@@ -19,9 +19,9 @@ const PINNED_NODE = path.join(root, "node_modules", "node", "bin", process.platf
 export function ensureInstalled() {
   const wanted = createHash("sha256").update(readFileSync(LOCK)).digest("hex");
   if (!isStamped(wanted)) {
-    if (!existsSync(INSTALLED_LOCK)) npm("Installing dependencies …", ["ci", "--no-audit", "--no-fund"]);
+    if (!existsSync(INSTALLED_LOCK)) npm("Installing dependencies …", ["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
     // What is there already stays in place for whoever uses it at this moment.
-    else if (!matchesLock()) npm("Updating dependencies …", ["install", "--no-save", "--no-audit", "--no-fund"]);
+    else if (!matchesLock()) npm("Updating dependencies …", ["install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"]);
     writeFileSync(STAMP, `${wanted}\n`);
   }
   if (!existsSync(PINNED_NODE)) npm("Fetching the pinned Node …", ["rebuild", "node"]);

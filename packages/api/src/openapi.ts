@@ -16,6 +16,7 @@ export function openApiDocument(endpoints: Record<string, Endpoint>, info: { tit
   return {
     openapi: "3.1.0",
     info,
+    servers: [{ url: "/", description: "Where this document was read" }],
     paths: Object.fromEntries(Object.entries(paths).toSorted(([a], [b]) => (a < b ? -1 : 1))),
     components: {
       securitySchemes: {

@@ -37,7 +37,7 @@ test("people see where everything is and which isolation layers are on, but no p
   expect(text).toContain("  PostgreSQL  postgresql://whs@127.0.0.1:54329/whs\n");
   expect(text).toContain("  Data plane  unix:/run/supervisor.sock\n");
   expect(text).toContain("  on: memory limit: 512 MB\n");
-  expect(text).toContain("  npx whs deploy my-agent --wait\n");
+  expect(text).toContain("  npx whs deploy\n");
   expect(text).not.toContain("s3cret");
 });
 

@@ -33,8 +33,8 @@ function firstStep({ endpoints }: Stack): string[] {
     "",
     ...(endpoints.whs === CLI_DEFAULT_URL ? [] : [`  export WHS_API_URL=${endpoints.whs}`]),
     "  npx whs login",
-    "  npx whs init my-agent",
-    "  npx whs deploy my-agent --wait",
+    "  npx whs init my-agent && cd my-agent",
+    "  npx whs deploy",
     '  npx whs invoke my-agent "Hello"',
     "",
   ];

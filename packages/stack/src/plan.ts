@@ -1,9 +1,14 @@
 /** Which processes run and what each is told. */
-import { existsSync } from "node:fs";
-import path from "node:path";
-import { ROOT } from "./child.ts";
 import { clusterUrl } from "./postgres/cluster.ts";
-import { PROCESSES, sharedEnvironment, type Ports, type ProcessDeclaration, type ProcessName, type Surroundings } from "./processes.ts";
+import {
+  isInstalled,
+  PROCESSES,
+  sharedEnvironment,
+  type Ports,
+  type ProcessDeclaration,
+  type ProcessName,
+  type Surroundings,
+} from "./processes.ts";
 import type { Secrets } from "./secrets.ts";
 
 /** The processes to run: those asked for with all that they need, or all that are installed and not replaced by the environment. */
@@ -16,7 +21,7 @@ export function select(names: readonly ProcessName[] | undefined, environment: N
     wanted.add(name);
     declared(name).needs?.forEach(want);
   };
-  const installed = PROCESSES.filter(({ entry }) => existsSync(path.join(ROOT, entry))).map(({ name }) => name);
+  const installed = PROCESSES.map(({ name }) => name).filter(isInstalled);
   (names ?? installed).forEach(want);
   return PROCESSES.filter(({ name }) => wanted.has(name) && !replaced.has(name));
 }

@@ -1,5 +1,7 @@
 /** What the stack consists of. A further process is one more entry here. */
+import { existsSync } from "node:fs";
 import path from "node:path";
+import { ROOT } from "./child.ts";
 import type { Directories } from "./directories.ts";
 import type { Secrets, SecretName } from "./secrets.ts";
 
@@ -112,6 +114,11 @@ export const PROCESSES: readonly ProcessDeclaration[] = [
   },
 ];
 
+/** Whether this installation has the process at all. */
+export function isInstalled(name: ProcessName): boolean {
+  return PROCESSES.some((process) => process.name === name && existsSync(path.join(ROOT, process.entry)));
+}
+
 /** What every process may know: where the others are and where files go. The user's environment wins over these. */
 export function sharedEnvironment({ directories, ports }: Surroundings, given: NodeJS.ProcessEnv): Record<string, string> {
   const address = (port: number): string => `http://127.0.0.1:${port}`;
@@ -124,10 +131,11 @@ export function sharedEnvironment({ directories, ports }: Surroundings, given: N
     OIDC_AUDIENCE: "whs",
     WHS_API_URL: address(ports.WHS_PORT),
     WHS_PUBLIC_URL: address(ports.WHS_PORT),
-    FLEETPROMPT_URL: address(ports.FLEETPROMPT_PORT),
-    FLEETPROMPT_API_URL: address(ports.FLEETPROMPT_PORT),
-    WEB_URL: address(ports.WEB_PORT),
-    AGENTCORE_URL: address(ports.AGENTCORE_PORT),
+    ...(isInstalled("fleetprompt")
+      ? { FLEETPROMPT_URL: address(ports.FLEETPROMPT_PORT), FLEETPROMPT_API_URL: address(ports.FLEETPROMPT_PORT) }
+      : {}),
+    ...(isInstalled("web") ? { WEB_URL: address(ports.WEB_PORT) } : {}),
+    ...(isInstalled("agentcore") ? { AGENTCORE_URL: address(ports.AGENTCORE_PORT) } : {}),
     WHS_RUN_DIR: directories.run,
     LOG_LEVEL: "info",
   };
