@@ -111,7 +111,7 @@ function limitFacts(details: Record<string, unknown>): [string, string][] {
 function nextSteps({ code, details, traceId, retryable }: ApiError): string[] {
   if (code === "UNREACHABLE") return ["whs doctor", "whs up"];
   if (code === "UNAUTHENTICATED") return ["whs login"];
-  if (code === "LIMIT_EXCEEDED") return [details.limitType === "maxAgents" ? "whs agents list" : "whs usage"];
+  if (code === "LIMIT_EXCEEDED") return [details.limitType === "maxAgents" ? "whs agents list" : "whs usage", "whs plan"];
   if (code === "RUNTIME_ERROR" && traceId !== null) return [`whs trace ${traceId}`];
   return retryable ? ["try again: this passes"] : [];
 }

@@ -31,7 +31,8 @@ export interface InvocationLog {
   flush(): Promise<void>;
 }
 
-const groupWaitMs = 5;
+/** Nobody waits for a record, so a group may grow; a kill loses at most this much, which the runtime's own events still count. */
+const groupWaitMs = 25;
 const maxGroup = 2000;
 const maxQueued = 100_000;
 
