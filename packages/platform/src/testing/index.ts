@@ -36,8 +36,25 @@ export async function createTestDatabase(options: TestDatabaseOptions = {}): Pro
   await query(serverUrl, `CREATE DATABASE ${name} TEMPLATE ${template}`);
   return {
     url: databaseUrl(serverUrl, name),
-    drop: () => query(serverUrl, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`),
+    drop: () => dropDatabase(serverUrl, name),
   };
+}
+
+/** How long connections that are being closed get, before they are cut, which their clients would report as an error. */
+const leavingMs = 2_000;
+
+async function dropDatabase(serverUrl: string, name: string): Promise<void> {
+  const client = new pg.Client({ connectionString: serverUrl });
+  await client.connect();
+  try {
+    for (const until = Date.now() + leavingMs; Date.now() < until; await new Promise((resolve) => setTimeout(resolve, 10))) {
+      const { rowCount } = await client.query("SELECT 1 FROM pg_stat_activity WHERE datname = $1 LIMIT 1", [name]);
+      if (rowCount === 0) break;
+    }
+    await client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+  } finally {
+    await client.end();
+  }
 }
 
 async function ensureTemplate(
