@@ -1,3 +1,4 @@
+// Longer than a file usually is: one feature on one set of cells and gateways, which are slow to start.
 import { openDatabase } from "@whs/platform/db";
 import { newId } from "@whs/platform/ids";
 import { createLogger } from "@whs/platform/log";
