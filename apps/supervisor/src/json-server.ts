@@ -1,7 +1,7 @@
 /** JSON over HTTP on a unix socket, for peers on this machine: the driver on one side, cells on the other. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { chmod, chown, rm } from "node:fs/promises";
 import type { Logger } from "@whs/platform/log";
+import { listenOn } from "@whs/platform/sandbox";
 import { ProviderError } from "@whs/runtimes";
 
 export interface JsonRequest {
@@ -30,28 +30,6 @@ export async function listenJson(options: JsonServerOptions): Promise<Server> {
   server.requestTimeout = 0;
   server.headersTimeout = 0;
   return listenOn(server, options.socketPath, options.uid);
-}
-
-/** Binds with a mode that lets nobody else connect, over what a killed process left. */
-export async function listenOn(server: Server, socketPath: string, uid: number | null): Promise<Server> {
-  await rm(socketPath, { force: true });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(socketPath, () => {
-      server.off("error", reject);
-      resolve();
-    });
-  });
-  await chmod(socketPath, 0o600);
-  if (uid !== null) await chown(socketPath, uid, uid);
-  return server;
-}
-
-export function closeServer(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-    server.closeAllConnections();
-  });
 }
 
 async function answer(options: JsonServerOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -1,14 +1,12 @@
-import { type LookupAddress, lookup } from "node:dns";
+import { lookup } from "node:dns";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { isIP, type LookupFunction } from "node:net";
-import { Transform, type TransformCallback } from "node:stream";
+import type { LookupFunction } from "node:net";
 import { pipeline } from "node:stream/promises";
-import { isPublicAddress } from "@whs/platform/addresses";
+import { allowedDestination, BoundedBody, type EgressPolicy, EgressRefusal, lookupPublic } from "@whs/platform/egress";
 import type { Logger } from "@whs/platform/log";
+import { listenOn } from "@whs/platform/sandbox";
 import { Agent, type Dispatcher } from "undici";
 import type { DeploymentRegistry } from "../deployments/registry.ts";
-import { listenOn } from "../json-server.ts";
-import type { EgressPolicy } from "./policy.ts";
 
 /** Request was refused or failed; the dispatcher makes an error of it, as for any request without an answer. */
 const ERROR_HEADER = "x-whs-egress-error";
@@ -37,10 +35,6 @@ const HOP_HEADERS = new Set([
   "expect",
   "host",
 ]);
-
-class EgressRefusal extends Error {
-  override readonly name = "EgressRefusal";
-}
 
 /**
  * The only way out of cells. It resolves names itself and connects to the very address that it has checked,
@@ -107,13 +101,9 @@ export class EgressProxy {
     const url = new URL(String(request.headers[URL_HEADER]));
     if (url.protocol !== "http:" && url.protocol !== "https:")
       throw new EgressRefusal(`${url.protocol} is not supported, only http: and https:`);
-    const host = url.hostname.replace(/^\[|\]$/g, "").toLowerCase();
     const port = Number(url.port === "" ? (url.protocol === "https:" ? 443 : 80) : url.port);
-    if (!this.policy.allows(deployment.agentId, host)) throw new EgressRefusal(`${host} is not on the agent's list of allowed hosts`);
-    if (this.policy.opensPrivate(host, port)) return { url, agent: this.opened };
-    // An address is connected to without being looked up, so it is checked here.
-    if (isIP(host) !== 0 && !isPublicAddress(host)) throw new EgressRefusal(`${host} is not a public address`);
-    return { url, agent: this.outside };
+    const destination = allowedDestination(this.policy, deployment.agentId, { host: url.hostname, port });
+    return { url, agent: destination.lookup === lookupPublic ? this.outside : this.opened };
   }
 
   private publicReason(error: unknown): string {
@@ -132,35 +122,6 @@ function createAgent(find: LookupFunction): Agent {
     bodyTimeout: BODY_TIMEOUT_MS,
     keepAliveTimeout: 10_000,
   });
-}
-
-/** Gives the socket only public addresses, and refuses a name that has none. Nothing resolves the name a second time. */
-const lookupPublic: LookupFunction = (hostname, options, callback) => {
-  lookup(hostname, { ...options, all: true }, (error, addresses: LookupAddress[]) => {
-    if (error !== null) return callback(error, []);
-    const open = addresses.filter(({ address }) => isPublicAddress(address));
-    const [first] = open;
-    if (first === undefined) return callback(new EgressRefusal(`${hostname} has no public address`), []);
-    if (options.all === true) callback(null, open);
-    else callback(null, first.address, first.family);
-  });
-};
-
-/** Cuts a transfer off instead of letting it fill the memory of whoever reads it. */
-class BoundedBody extends Transform {
-  private readonly maxBytes: number;
-  private bytes = 0;
-
-  constructor(maxBytes: number) {
-    super();
-    this.maxBytes = maxBytes;
-  }
-
-  override _transform(chunk: Buffer, _encoding: string, callback: TransformCallback): void {
-    this.bytes += chunk.length;
-    if (this.bytes > this.maxBytes) callback(new EgressRefusal(`more than ${this.maxBytes} bytes`));
-    else callback(null, chunk);
-  }
 }
 
 function refuse(response: ServerResponse, reason: string): void {

@@ -1,11 +1,20 @@
-import { access, constants, realpath } from "node:fs/promises";
-import { delimiter, join } from "node:path";
-import { type Cgroups, openCgroups } from "./cgroups.ts";
-import type { IsolationLayer } from "./layers.ts";
-import { runCommand, SEARCH_PATH } from "./run-command.ts";
+import {
+  bubblewrapWords,
+  type Cgroups,
+  changeUser,
+  chooseUser,
+  findPrograms,
+  type IsolationLayer,
+  joinGroups,
+  librariesOf,
+  openCgroups,
+  parentDirectories,
+  type Programs,
+  runCommand,
+  type SandboxUser,
+  userPrefix,
+} from "@whs/platform/sandbox";
 
-/** "nobody": the user that cells run as when we are root. */
-const CELL_UID = 65534;
 /** Address space that workerd takes for itself before any agent is loaded; a bound on data must leave it room. */
 const WORKERD_DATA_MB = 548;
 const INSIDE_RUN = "/cell/run";
@@ -46,12 +55,12 @@ export interface Sandbox {
 
 /** @throws Error when `mode` demands bubblewrap and it cannot be used. */
 export async function planSandbox(options: SandboxOptions): Promise<Sandbox> {
-  const tools = await findTools(["bwrap", "setpriv", "prlimit", "ldd"]);
+  const tools = await findPrograms(["bwrap", "setpriv", "prlimit", "ldd"]);
   const { cgroups, reason } = await openCgroups(options.owner, {
     memoryBytes: options.memoryMb * 1024 * 1024,
     processes: options.maxProcesses,
   });
-  const wanted = chooseUser(tools);
+  const wanted = chooseUser(tools, "cells", "supervisor");
   const bubblewrap = await tryBubblewrap(options, tools, wanted);
   const user = bubblewrap.prefix === null ? await reachableUser(options, tools, wanted) : wanted;
   if (options.mode === "bubblewrap" && bubblewrap.prefix === null)
@@ -66,19 +75,13 @@ export async function planSandbox(options: SandboxOptions): Promise<Sandbox> {
   };
 }
 
-type Tools = Readonly<Record<string, string | undefined>>;
 interface Plan {
   options: SandboxOptions;
-  tools: Tools;
+  tools: Programs;
   cgroups: Cgroups | null;
-  user: CellUser;
+  user: SandboxUser;
   bubblewrap: Bubblewrap;
   limits: readonly string[];
-}
-interface CellUser {
-  uid: number | null;
-  detail: string;
-  active: boolean;
 }
 interface Bubblewrap {
   prefix: ((place: CellPlace) => readonly string[]) | null;
@@ -100,40 +103,14 @@ async function command(
   return { file, args };
 }
 
-/** A process that is to be bounded puts itself into its groups before it becomes anything else. */
-function joinGroups(files: readonly string[]): readonly string[] {
-  if (files.length === 0) return [];
-  return ["/bin/sh", "-c", `${files.map((file) => `echo $$ > '${file}'`).join(" && ")} && exec "$@"`, "sh"];
-}
-
-function limitPrefix({ memoryMb, maxFiles }: SandboxOptions, tools: Tools, cgroups: Cgroups | null): readonly string[] {
+function limitPrefix({ memoryMb, maxFiles }: SandboxOptions, tools: Programs, cgroups: Cgroups | null): readonly string[] {
   if (tools.prlimit === undefined) return [];
   const data = cgroups?.memory === true ? [] : [`--data=${(WORKERD_DATA_MB + memoryMb) * 1024 * 1024}`];
   return [tools.prlimit, `--nofile=${maxFiles}`, "--core=0", ...data, "--"];
 }
 
-/** Outside bubblewrap: another user where we may, no way to more rights, and death with the supervisor. */
-function userPrefix(tools: Tools, user: CellUser): readonly string[] {
-  if (tools.setpriv === undefined) return [];
-  return [tools.setpriv, "--pdeathsig=KILL", "--no-new-privs", ...changeUser(user), "--"];
-}
-
-function changeUser({ uid }: CellUser): readonly string[] {
-  return uid === null
-    ? []
-    : [`--reuid=${uid}`, `--regid=${uid}`, "--clear-groups", "--inh-caps=-all", "--ambient-caps=-all", "--bounding-set=-all"];
-}
-
-function chooseUser(tools: Tools): CellUser {
-  const own = process.getuid?.() ?? null;
-  if (own === null) return { uid: null, active: false, detail: "this system has no user ids" };
-  if (own !== 0) return { uid: null, active: true, detail: `cells run as user ${own}, like the supervisor, which is not root` };
-  if (tools.setpriv === undefined) return { uid: null, active: false, detail: "cells run as root: setpriv (util-linux) is missing" };
-  return { uid: CELL_UID, active: true, detail: `cells run as user ${CELL_UID}` };
-}
-
 /** Without bubblewrap's own view of the file system, the other user must be able to reach workerd and its directories. */
-async function reachableUser({ workerd, probeDir }: SandboxOptions, tools: Tools, user: CellUser): Promise<CellUser> {
+async function reachableUser({ workerd, probeDir }: SandboxOptions, tools: Programs, user: SandboxUser): Promise<SandboxUser> {
   if (user.uid === null || tools.setpriv === undefined) return user;
   const result = await runCommand(tools.setpriv, [
     ...changeUser(user),
@@ -149,11 +126,11 @@ async function reachableUser({ workerd, probeDir }: SandboxOptions, tools: Tools
   return {
     uid: null,
     active: false,
-    detail: `cells run as root: user ${CELL_UID} cannot reach ${workerd} or ${probeDir}; chmod o+x on the directories above them mends it`,
+    detail: `cells run as root: user ${user.uid} cannot reach ${workerd} or ${probeDir}; chmod o+x on the directories above them mends it`,
   };
 }
 
-async function tryBubblewrap(options: SandboxOptions, tools: Tools, user: CellUser): Promise<Bubblewrap> {
+async function tryBubblewrap(options: SandboxOptions, tools: Programs, user: SandboxUser): Promise<Bubblewrap> {
   if (options.mode === "none") return { prefix: null, detail: "switched off by WHS_CELL_SANDBOX=none" };
   const { bwrap, ldd, setpriv } = tools;
   if (bwrap === undefined) return { prefix: null, detail: "bubblewrap is missing: on Debian, apt-get install bubblewrap" };
@@ -173,25 +150,18 @@ async function tryBubblewrap(options: SandboxOptions, tools: Tools, user: CellUs
   return { prefix: null, detail: `bubblewrap cannot be used here: ${probe?.stderr.trim().split("\n")[0] ?? "it does not start"}` };
 }
 
-/** As root no user namespace is needed, which some systems refuse; as an ordinary user nothing works without one. */
-const ROOT_NAMESPACES = ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"];
-const USER_NAMESPACES = ["--unshare-all", "--uid", String(CELL_UID), "--gid", String(CELL_UID)];
-
 function bubblewrapPrefix(
   bwrap: string,
   workerd: string,
   libraries: readonly string[],
   place: CellPlace,
-  user: CellUser,
+  user: SandboxUser,
   setpriv: string | undefined,
 ): readonly string[] {
   const root = user.uid !== null && setpriv !== undefined;
-  const names = root ? ROOT_NAMESPACES : USER_NAMESPACES;
-  const capabilities = root ? ["CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"].flatMap((capability) => ["--cap-add", capability]) : [];
   return [
-    [bwrap, ...names, "--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL", ...capabilities],
-    // Parents that bubblewrap makes by itself are closed to the other user.
-    parents([...libraries, INSIDE_RUN]).flatMap((folder) => ["--perms", "0755", "--dir", folder]),
+    bubblewrapWords(bwrap, { root }),
+    parentDirectories([...libraries, INSIDE_RUN]),
     ["--ro-bind", workerd, INSIDE_WORKERD],
     root ? ["--ro-bind", setpriv, "/setpriv"] : [],
     libraries.flatMap((library) => ["--ro-bind", library, library]),
@@ -202,41 +172,6 @@ function bubblewrapPrefix(
     // process of another user could not be told by a parent without rights.
     root ? ["/setpriv", "--no-new-privs", ...changeUser(user), "--"] : [],
   ].flat();
-}
-
-/** Every directory above the paths, from the top down. */
-function parents(paths: readonly string[]): string[] {
-  const folders = paths.flatMap((path) => {
-    const parts = path.split("/").slice(1, -1);
-    return parts.map((_part, index) => `/${parts.slice(0, index + 1).join("/")}`);
-  });
-  return [...new Set(folders)].toSorted((a, b) => a.length - b.length);
-}
-
-/** Paths of the shared libraries that a program needs, its loader included. */
-async function librariesOf(ldd: string, program: string): Promise<string[]> {
-  const result = await runCommand(ldd, [program]);
-  if (result === null || result.code !== 0) return [];
-  return [...result.stdout.matchAll(/(?:=> )?(\/\S+) \(0x/g)].map((match) => match[1] ?? "");
-}
-
-async function findTools(names: readonly string[]): Promise<Tools> {
-  const found = await Promise.all(names.map(async (name) => [name, await findProgram(name)] as const));
-  return Object.fromEntries(found);
-}
-
-async function findProgram(name: string): Promise<string | undefined> {
-  for (const folder of SEARCH_PATH.split(delimiter)) {
-    const path = join(folder, name);
-    if (
-      await access(path, constants.X_OK).then(
-        () => true,
-        () => false,
-      )
-    )
-      return realpath(path);
-  }
-  return undefined;
 }
 
 function describeLayers({ options, tools, cgroups, user, bubblewrap }: Plan, cgroupReason: string): IsolationLayer[] {

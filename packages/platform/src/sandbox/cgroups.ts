@@ -1,6 +1,6 @@
 import { mkdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { isSystemError } from "@whs/platform/durable-files";
+import { isSystemError } from "../durable-files/index.ts";
 import { runCommand } from "./run-command.ts";
 
 export interface CgroupLimits {
@@ -13,7 +13,7 @@ export interface Cgroups {
   /** Which bounds they give. */
   memory: boolean;
   processes: boolean;
-  /** Makes the groups of a cell and returns the files that a process writes its own pid to. */
+  /** Makes the groups of a sandbox and returns the files that a process writes its own pid to. */
   create(name: string): Promise<readonly string[]>;
   remove(name: string): Promise<void>;
 }
@@ -25,7 +25,7 @@ interface Hierarchy {
 
 const ROOT = "/sys/fs/cgroup";
 
-/** Null, with the reason, where control groups cannot be used. `owner` keeps supervisors on one machine apart. */
+/** Null, with the reason, where control groups cannot be used. `owner` keeps several servers on one machine apart. */
 export async function openCgroups(owner: string, limits: CgroupLimits): Promise<{ cgroups: Cgroups | null; reason: string }> {
   if (process.platform !== "linux") return { cgroups: null, reason: "control groups exist on Linux only" };
   const { memory, processes, reason } = await findHierarchies(limits);
@@ -40,6 +40,12 @@ export async function openCgroups(owner: string, limits: CgroupLimits): Promise<
     },
   };
   return { cgroups, reason };
+}
+
+/** Words before a command: a process that is to be bounded puts itself into its groups before it becomes anything else. */
+export function joinGroups(files: readonly string[]): readonly string[] {
+  if (files.length === 0) return [];
+  return ["/bin/sh", "-c", `${files.map((file) => `echo $$ > '${file}'`).join(" && ")} && exec "$@"`, "sh"];
 }
 
 async function findHierarchies(limits: CgroupLimits) {
