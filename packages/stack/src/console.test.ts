@@ -15,6 +15,8 @@ function stackOf(whs: string): Stack {
     endpoints: { whs },
     dataDir: "/data",
     secrets: {
+      AGENTCORE_LOCAL_ACCESS_KEY_ID: "",
+      AGENTCORE_LOCAL_SECRET_ACCESS_KEY: "",
       BETTER_AUTH_SECRET: "",
       FLEETPROMPT_INTERNAL_REDEEM_SECRET: "",
       POSTGRES_PASSWORD: "",

@@ -81,6 +81,7 @@ export const PROCESSES: readonly ProcessDeclaration[] = [
     entry: "apps/agentcore-local/src/main.ts",
     endpoint: "agentcore",
     ports: ["AGENTCORE_PORT"],
+    secrets: ["AGENTCORE_LOCAL_ACCESS_KEY_ID", "AGENTCORE_LOCAL_SECRET_ACCESS_KEY"],
   },
   {
     name: "whs",
@@ -90,7 +91,13 @@ export const PROCESSES: readonly ProcessDeclaration[] = [
     uses: ["identity", "supervisor", "agentcore"],
     endpoint: "whs",
     ports: ["WHS_PORT", "METRICS_PORT"],
-    secrets: ["WHS_OPERATOR_TOKEN", "WHS_DELEGATION_SECRET", "FLEETPROMPT_INTERNAL_REDEEM_SECRET"],
+    secrets: [
+      "WHS_OPERATOR_TOKEN",
+      "WHS_DELEGATION_SECRET",
+      "FLEETPROMPT_INTERNAL_REDEEM_SECRET",
+      "AGENTCORE_LOCAL_ACCESS_KEY_ID",
+      "AGENTCORE_LOCAL_SECRET_ACCESS_KEY",
+    ],
   },
   {
     name: "fleetprompt",

@@ -6,6 +6,8 @@ import { writeAtomically } from "./files.ts";
 
 /** All that the processes of the stack share or need before they can keep secrets of their own. */
 export const SECRET_NAMES = [
+  "AGENTCORE_LOCAL_ACCESS_KEY_ID",
+  "AGENTCORE_LOCAL_SECRET_ACCESS_KEY",
   "BETTER_AUTH_SECRET",
   "FLEETPROMPT_INTERNAL_REDEEM_SECRET",
   "POSTGRES_PASSWORD",
