@@ -1,4 +1,4 @@
-/** What the tests need beyond npm packages: a Chromium, bubblewrap (Linux) and an OCI registry. */
+/** What the tests need beyond npm packages: a Chromium, bubblewrap (Linux), an OCI registry and a Redis or Valkey. */
 import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync, readFileSync } from "node:fs";
 import path from "node:path";
@@ -30,6 +30,13 @@ const TOOLS: readonly Tool[] = [
     platforms: ["linux", "darwin"],
     debianPackage: "docker-registry",
     macCommand: "go install github.com/distribution/distribution/v3/cmd/registry@latest",
+  },
+  {
+    name: "Redis or Valkey",
+    commands: ["redis-server", "valkey-server"],
+    platforms: ["linux", "darwin"],
+    debianPackage: "redis-server",
+    macCommand: "brew install valkey",
   },
 ];
 

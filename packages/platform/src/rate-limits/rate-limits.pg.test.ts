@@ -33,11 +33,12 @@ async function open(): Promise<RateLimits> {
   return limits;
 }
 
-describe("limits that processes share over PostgreSQL", () =>
+describe("limits that processes share over PostgreSQL", () => {
   testSharedLimits({
     open,
     endWindows: async () => void (await pool.query("update public.rate_limits set expires_at = now()")),
-  }));
+  });
+});
 
 test("the table holds neither ids nor addresses", async () => {
   const limits = await open();
