@@ -1,6 +1,7 @@
 import type { ApiToken, User } from "@whs/api";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { startControlPlane, startIssuer, type TestControlPlane } from "./harness.ts";
+import { startControlPlane, type TestControlPlane } from "./harness.ts";
+import { startIssuer } from "@whs/platform/testing";
 
 let plane: TestControlPlane;
 beforeAll(async () => {

@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { ErrorCode } from "./errors.ts";
+import type { FleetPromptErrorCode } from "./fleetprompt/errors.ts";
 import type { Scope } from "./schemas/token.ts";
 
 export type Method = "GET" | "POST" | "PATCH" | "DELETE";
@@ -9,7 +10,7 @@ export type Method = "GET" | "POST" | "PATCH" | "DELETE";
  * its own, which is nobody's), a signed server, or anyone.
  */
 export type Access =
-  | { kind: "user"; scope: Scope | null }
+  | { kind: "user"; scope: Scope | null; role?: "publisher" | "admin" }
   | { kind: "operator" }
   | { kind: "signature"; headers: readonly string[]; optionalHeaders?: readonly string[] }
   | { kind: "public" };
@@ -44,12 +45,14 @@ export interface Endpoint {
   /** Another form of the answer, chosen by a query parameter. */
   alternative?: Answer;
   /** Codes beyond those that every endpoint may answer. */
-  errors: readonly ErrorCode[];
-  /** Accepts `Idempotency-Key`. */
-  idempotent?: boolean;
+  errors: readonly (ErrorCode | FleetPromptErrorCode)[];
+  /** Accepts `Idempotency-Key`, or takes no request without one. */
+  idempotent?: boolean | "required";
+  /** Anybody may keep the answer for so many seconds; it has an ETag. */
+  cacheSeconds?: number;
 }
 
-export function endpoint<const E extends Endpoint>(definition: E): E {
+export function endpoint<const E extends Endpoint & { errors: readonly ErrorCode[] }>(definition: E): E {
   return definition;
 }
 

@@ -13,6 +13,7 @@ export * from "./endpoints/runtime.ts";
 export * from "./endpoints/telemetry.ts";
 export * from "./endpoints/usage.ts";
 export * from "./errors.ts";
+export * as fleetprompt from "./fleetprompt/index.ts";
 export * from "./openapi.ts";
 export * from "./schemas/agent.ts";
 export * from "./schemas/audit.ts";

@@ -4,14 +4,43 @@ import { errorStatus, type ErrorCode } from "./errors.ts";
 
 type Json = Record<string, unknown>;
 
-/** Codes that any endpoint may answer with, beyond its own. */
-const everywhere: readonly ErrorCode[] = ["INVALID_REQUEST", "INTERNAL", "UNAVAILABLE"];
+/** What two services name differently. */
+export interface Dialect {
+  /** Field of every answer with the request's id. */
+  idField: string;
+  /** What a bearer may be. */
+  bearer: string;
+  /** Codes that any endpoint may answer with, beyond its own. */
+  everywhere: readonly string[];
+  statusesOf(code: string): readonly number[];
+  error: z.ZodType;
+}
+
+const whsDialect: Dialect = {
+  idField: "traceId",
+  bearer: "A JWT of the configured OIDC issuer, or an API token `whs_…`",
+  everywhere: ["INVALID_REQUEST", "INTERNAL", "UNAVAILABLE"],
+  statusesOf: (code) => [errorStatus[code as ErrorCode]],
+  error: z.object({
+    error: z.object({
+      code: z.enum(Object.keys(errorStatus) as [ErrorCode, ...ErrorCode[]]),
+      message: z.string(),
+      details: z.record(z.string(), z.unknown()),
+      retryable: z.boolean(),
+    }),
+    traceId: z.string(),
+  }),
+};
 
 /** OpenAPI 3.1 description of the endpoints, a plain JSON value in a stable order. */
-export function openApiDocument(endpoints: Record<string, Endpoint>, info: { title: string; version: string; description: string }): Json {
+export function openApiDocument(
+  endpoints: Record<string, Endpoint>,
+  info: { title: string; version: string; description: string },
+  dialect: Dialect = whsDialect,
+): Json {
   const paths: Record<string, Json> = {};
   for (const endpoint of Object.values(endpoints)) {
-    paths[endpoint.path] = { ...paths[endpoint.path], [endpoint.method.toLowerCase()]: operation(endpoint) };
+    paths[endpoint.path] = { ...paths[endpoint.path], [endpoint.method.toLowerCase()]: operation(endpoint, dialect) };
   }
   return {
     openapi: "3.1.0",
@@ -20,15 +49,15 @@ export function openApiDocument(endpoints: Record<string, Endpoint>, info: { tit
     paths: Object.fromEntries(Object.entries(paths).toSorted(([a], [b]) => (a < b ? -1 : 1))),
     components: {
       securitySchemes: {
-        bearer: { type: "http", scheme: "bearer", description: "A JWT of the configured OIDC issuer, or an API token `whs_…`" },
+        bearer: { type: "http", scheme: "bearer", description: dialect.bearer },
         operator: { type: "http", scheme: "bearer", description: "The installation's `WHS_OPERATOR_TOKEN`; no user's credential is taken" },
       },
-      schemas: { Error: errorSchema() },
+      schemas: { Error: toJson(dialect.error, "output") },
     },
   };
 }
 
-function operation(endpoint: Endpoint): Json {
+function operation(endpoint: Endpoint, dialect: Dialect): Json {
   return {
     operationId: endpoint.name,
     tags: [endpoint.name.split(".")[0]],
@@ -37,9 +66,10 @@ function operation(endpoint: Endpoint): Json {
     ...(endpoint.access.kind === "user" ? { security: [{ bearer: [] }] } : {}),
     ...(endpoint.access.kind === "operator" ? { security: [{ operator: [] }] } : {}),
     ...(endpoint.access.kind === "user" && endpoint.access.scope !== null ? { "x-scope": endpoint.access.scope } : {}),
+    ...(endpoint.access.kind === "user" && endpoint.access.role !== undefined ? { "x-role": endpoint.access.role } : {}),
     parameters: [...parameters("path", endpoint.params), ...parameters("query", endpoint.query), ...headerParameters(endpoint)],
     ...(endpoint.body ? { requestBody: requestBody(endpoint.body) } : {}),
-    responses: { [endpoint.answer.status]: response(endpoint), ...errorResponses(endpoint) },
+    responses: { [endpoint.answer.status]: response(endpoint, dialect), ...errorResponses(endpoint, dialect) },
   };
 }
 
@@ -64,7 +94,7 @@ function headerParameters(endpoint: Endpoint): Json[] {
     for (const name of endpoint.access.headers) names.push([name, true]);
     for (const name of endpoint.access.optionalHeaders ?? []) names.push([name, false]);
   }
-  if (endpoint.idempotent) names.push(["Idempotency-Key", false]);
+  if (endpoint.idempotent) names.push(["Idempotency-Key", endpoint.idempotent === "required"]);
   return names.map(([name, required]) => ({ name, in: "header", required, schema: { type: "string" } }));
 }
 
@@ -74,8 +104,11 @@ function requestBody(body: NonNullable<Endpoint["body"]>): Json {
   return { required: true, content: Object.fromEntries(body.contentTypes.map((type) => [type, { schema }])) };
 }
 
-function response(endpoint: Endpoint): Json {
-  const content = { ...answerContent(endpoint.answer), ...(endpoint.alternative ? answerContent(endpoint.alternative) : {}) };
+function response(endpoint: Endpoint, { idField }: Dialect): Json {
+  const content = {
+    ...answerContent(endpoint.answer, idField),
+    ...(endpoint.alternative ? answerContent(endpoint.alternative, idField) : {}),
+  };
   const headers = responseHeaders(endpoint);
   return {
     description: endpoint.summary,
@@ -90,38 +123,25 @@ function responseHeaders({ answer, idempotent }: Endpoint): Json {
   return Object.fromEntries(names.map((name) => [name, { schema: { type: "string" } }]));
 }
 
-function answerContent(answer: Answer): Json {
+function answerContent(answer: Answer, idField: string): Json {
   if (answer.kind === "empty") return {};
-  if (answer.kind === "json") return { "application/json": { schema: toJson(answer.schema.extend({ traceId: z.string() }), "output") } };
+  if (answer.kind === "json") return { "application/json": { schema: toJson(answer.schema.extend({ [idField]: z.string() }), "output") } };
   const events = Object.entries(answer.events).map(([name, schema]) => ({ title: name, ...toJson(schema, "output") }));
   return { "text/event-stream": { schema: { type: "string" }, "x-events": events } };
 }
 
-function errorResponses(endpoint: Endpoint): Json {
-  const codes = new Set<ErrorCode>([...everywhere, ...endpoint.errors]);
+function errorResponses(endpoint: Endpoint, { everywhere, statusesOf }: Dialect): Json {
+  const codes = new Set<string>([...everywhere, ...endpoint.errors]);
   if (endpoint.access.kind !== "public") codes.add("UNAUTHENTICATED");
   if (endpoint.access.kind === "user") codes.add("UNAUTHORIZED");
-  const byStatus = new Map<number, ErrorCode[]>();
-  for (const code of codes) byStatus.set(errorStatus[code], [...(byStatus.get(errorStatus[code]) ?? []), code]);
+  const byStatus = new Map<number, string[]>();
+  for (const code of codes) for (const status of statusesOf(code)) byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
   return Object.fromEntries(
     [...byStatus].map(([status, names]) => [
       status,
       { description: names.join(", "), content: { "application/json": { schema: { $ref: "#/components/schemas/Error" } } } },
     ]),
   );
-}
-
-function errorSchema(): Json {
-  const body = z.object({
-    error: z.object({
-      code: z.enum(Object.keys(errorStatus) as [ErrorCode, ...ErrorCode[]]),
-      message: z.string(),
-      details: z.record(z.string(), z.unknown()),
-      retryable: z.boolean(),
-    }),
-    traceId: z.string(),
-  });
-  return toJson(body, "output");
 }
 
 function toJson(schema: z.ZodType, io: "input" | "output"): Json {

@@ -1,5 +1,4 @@
 import type { Logger } from "@whs/platform/log";
-import { newId } from "@whs/platform/ids";
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
@@ -7,6 +6,7 @@ import { answerBrokenRequest } from "./broken-request.ts";
 import { addCors } from "./cors.ts";
 import { toAppError } from "./errors.ts";
 import { parseJsonStrictly } from "./json-body.ts";
+import { type Presentation, tracePresentation } from "./presentation.ts";
 
 export interface HttpOptions {
   log: Logger;
@@ -14,6 +14,10 @@ export interface HttpOptions {
   trustedProxies?: readonly string[];
   /** Origins that browsers may call from; none by default. */
   corsOrigins?: readonly string[];
+  /** Paths that begin like this are for servers alone: no browser is told that it may call them. */
+  serversOnly?: string;
+  /** Names of ids and form of errors. Default WHS's. */
+  presentation?: Presentation;
 }
 
 declare module "fastify" {
@@ -41,6 +45,7 @@ const traceIdPattern = /^[A-Za-z0-9_.:-]{8,128}$/;
  */
 export function createHttpServer(options: HttpOptions): FastifyInstance {
   const answering = new WeakMap<Socket, ServerResponse>();
+  const presentation = options.presentation ?? tracePresentation;
   const server = Fastify({
     logger: false,
     bodyLimit: defaultBodyBytes,
@@ -52,34 +57,40 @@ export function createHttpServer(options: HttpOptions): FastifyInstance {
     return503OnClosing: false,
     forceCloseConnections: "idle",
     frameworkErrors(error, request, reply) {
-      beginAnswer(request, reply);
-      sendError(options.log, error, request, reply);
+      beginAnswer(presentation, request, reply);
+      sendError({ log: options.log, presentation }, error, request, reply);
     },
-    clientErrorHandler: (error, socket) => answerBrokenRequest(error, socket, answering.get(socket)),
+    clientErrorHandler: (error, socket) => answerBrokenRequest(presentation, error, socket, answering.get(socket)),
   });
   server.server.on("request", (_request, response) => {
     if (response.socket !== null) answering.set(response.socket, response);
   });
   server.decorateRequest("traceId", "");
-  server.addHook("onRequest", async (request, reply) => beginAnswer(request, reply));
-  addCors(server, options.corsOrigins ?? []);
+  server.addHook("onRequest", async (request, reply) => beginAnswer(presentation, request, reply));
+  addCors(server, options.corsOrigins ?? [], options.serversOnly);
   parseJsonStrictly(server);
-  server.setErrorHandler((error: FastifyError, request, reply) => sendError(options.log, error, request, reply));
+  server.setErrorHandler((error: FastifyError, request, reply) => sendError({ log: options.log, presentation }, error, request, reply));
   return server;
 }
 
-function beginAnswer(request: FastifyRequest, reply: FastifyReply): void {
-  const sent = request.headers["x-trace-id"];
-  request.traceId = typeof sent === "string" && traceIdPattern.test(sent) ? sent : newId("trc");
-  reply.header("x-trace-id", request.traceId);
+function beginAnswer({ idHeader, newId }: Presentation, request: FastifyRequest, reply: FastifyReply): void {
+  const sent = request.headers[idHeader];
+  request.traceId = typeof sent === "string" && traceIdPattern.test(sent) ? sent : newId();
+  reply.header(idHeader, request.traceId);
   reply.header("x-content-type-options", "nosniff");
   reply.header("cache-control", "no-store");
 }
 
 /** Faults of ours are logged as errors, what a dependency or overload causes as warnings, what a caller causes for debugging only. */
-function sendError(log: Logger, error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+function sendError(
+  { log, presentation }: { log: Logger; presentation: Presentation },
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
   const appError = toAppError(error);
   const { traceId, method } = request;
+  const { status, body } = presentation.failure(appError, traceId);
   const fields = { traceId, method, route: request.routeOptions.url, code: appError.code };
   if (appError.code === "INTERNAL") log.error({ ...fields, err: appError.cause ?? appError }, appError.message);
   else if (appError.status >= 500) log.warn({ ...fields, err: appError.cause ?? appError }, appError.message);
@@ -88,8 +99,8 @@ function sendError(log: Logger, error: unknown, request: FastifyRequest, reply: 
   reply.removeHeader("connection");
   request.raw.resume();
   return reply
-    .code(appError.status)
-    .headers({ ...appError.headers, "x-trace-id": traceId })
+    .code(status)
+    .headers({ ...appError.headers, [presentation.idHeader]: traceId })
     .type("application/json; charset=utf-8")
-    .send(JSON.stringify(appError.body(traceId)));
+    .send(JSON.stringify(body));
 }

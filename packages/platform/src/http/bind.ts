@@ -6,7 +6,9 @@ import type { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { defaultBodyBytes } from "./app.ts";
 import { hashingStream, type HashingStream, requireLength } from "./byte-body.ts";
-import { type IdempotencyGuard, type IdempotentAnswer, idempotencyKey, runOnce } from "./idempotent-request.ts";
+import { isFresh } from "./fresh.ts";
+import { type IdempotencyGuard, type IdempotentAnswer, idempotencyKey, requireIdempotencyKey, runOnce } from "./idempotent-request.ts";
+import { type Presentation, storedError, tracePresentation } from "./presentation.ts";
 import { answersHead } from "./unknown-routes.ts";
 import { parseInput } from "./validation.ts";
 
@@ -57,6 +59,8 @@ export interface BindingOptions<C> {
   /** Finds out who calls, by credentials alone: the body is not read yet. */
   authenticate(endpoint: Endpoint, request: HttpRequest): Promise<C>;
   idempotency: IdempotencyGuard<C>;
+  /** The server's. Default WHS's. */
+  presentation?: Presentation;
 }
 
 export interface BindOptions<E extends Endpoint, C, Result> {
@@ -78,6 +82,7 @@ interface Bound<C> {
   handler: Handler<Endpoint, C, unknown>;
   complete: (answer: unknown, context: C) => unknown;
   maxBytes: number;
+  presentation: Presentation;
 }
 
 /** Binds endpoint values to a Fastify server. */
@@ -88,6 +93,7 @@ export function createBinder<C>(server: FastifyInstance, options: BindingOptions
       handler,
       complete: (bindOptions.complete as ((answer: unknown, context: C) => unknown) | undefined) ?? ((answer) => answer),
       maxBytes: bindOptions.maxBytes ?? endpoint.body?.maxBytes ?? defaultBodyBytes,
+      presentation: options.presentation ?? tracePresentation,
     };
     const admitted = new WeakMap<FastifyRequest, { context: C; httpRequest: HttpRequest }>();
     void server.register(async (scope) => {
@@ -124,6 +130,7 @@ async function respond<C>(options: BindingOptions<C>, bound: Bound<C>, context: 
   try {
     const input = parseRequest(endpoint, exchange, bytes);
     const key = endpoint.idempotent ? idempotencyKey(request) : undefined;
+    if (key === undefined && endpoint.idempotent === "required") throw requireIdempotencyKey();
     if (key !== undefined) {
       const work = async (inner: C): Promise<unknown> => {
         const body = await bound.handler(inner, input);
@@ -144,12 +151,22 @@ async function respond<C>(options: BindingOptions<C>, bound: Bound<C>, context: 
   }
 }
 
-function send<C>({ endpoint, complete }: Bound<C>, context: C, { reply, httpRequest }: Exchange, answer: IdempotentAnswer): FastifyReply {
-  const { traceId } = httpRequest;
+function send<C>(
+  { endpoint, complete, presentation }: Bound<C>,
+  context: C,
+  { request, reply, httpRequest }: Exchange,
+  answer: IdempotentAnswer,
+): FastifyReply {
+  const id = { [presentation.idField]: httpRequest.traceId };
+  if (answer.status >= 400) {
+    const failure = presentation.failure(storedError(answer.status, answer.body), httpRequest.traceId);
+    return sendJson(reply.code(failure.status), failure.body);
+  }
   reply.code(answer.status);
-  if (answer.status >= 400) return sendJson(reply, { ...(answer.body as object), traceId });
   if (endpoint.answer.kind !== "json") return reply.send();
-  return sendJson(reply, { ...endpoint.answer.schema.parse(complete(answer.body, context)), traceId });
+  const body = endpoint.answer.schema.parse(complete(answer.body, context));
+  if (endpoint.cacheSeconds !== undefined && isFresh(request, reply, body, endpoint.cacheSeconds)) return reply.code(304).send();
+  return sendJson(reply, { ...body, ...id });
 }
 
 function sendJson(reply: FastifyReply, body: object): FastifyReply {

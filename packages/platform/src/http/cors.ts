@@ -2,6 +2,7 @@ import type { FastifyInstance } from "fastify";
 
 const exposedHeaders = [
   "X-Trace-Id",
+  "X-Request-Id",
   "Idempotency-Replayed",
   "Retry-After",
   "RateLimit-Limit",
@@ -9,14 +10,15 @@ const exposedHeaders = [
   "RateLimit-Reset",
   "Whs-Redeploy-Required",
 ].join(", ");
-const allowedHeaders = "Authorization, Content-Type, Idempotency-Key, X-Trace-Id, Last-Event-ID, Content-Digest";
+const allowedHeaders = "Authorization, Content-Type, Idempotency-Key, X-Trace-Id, X-Request-Id, Last-Event-ID, Content-Digest";
 const allowedMethods = "GET, POST, PATCH, DELETE";
 const preflightMaxAgeSeconds = "600";
 
 /** Lets browsers call from these origins (WHATWG Fetch, "CORS protocol"). Credentials are bearer tokens, so cookies are never allowed. */
-export function addCors(server: FastifyInstance, origins: readonly string[]): void {
+export function addCors(server: FastifyInstance, origins: readonly string[], serversOnly?: string): void {
   if (origins.length === 0) return;
   server.addHook("onRequest", async (request, reply) => {
+    if (serversOnly !== undefined && request.url.startsWith(serversOnly)) return;
     reply.header("vary", "Origin");
     const { origin } = request.headers;
     if (origin === undefined || !origins.includes(origin)) return;

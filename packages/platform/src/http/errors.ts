@@ -11,7 +11,7 @@ export function toAppError(error: unknown): AppError {
     case "FST_ERR_CTP_BODY_TOO_LARGE":
       return bodyTooLarge("The body is larger than this endpoint takes.");
     case "FST_ERR_CTP_INVALID_MEDIA_TYPE":
-      return invalidRequest([{ fieldName: "content-type", message: "is not one that this endpoint takes" }]);
+      return invalidRequest([{ fieldName: "content-type", message: "is not one that this endpoint takes" }], { cause: error });
     case "FST_ERR_CTP_INVALID_CONTENT_LENGTH":
       return invalidRequest([{ fieldName: "Content-Length", message: "is not the length of the body" }]);
     case "FST_ERR_BAD_URL":

@@ -1,5 +1,5 @@
 import type { Endpoint } from "@whs/api";
-import { conflict, invalidRequest } from "@whs/platform/errors";
+import { type AppError, conflict, invalidRequest } from "@whs/platform/errors";
 import type { FastifyRequest } from "fastify";
 import { createHash } from "node:crypto";
 import type { HashingStream } from "./byte-body.ts";
@@ -74,4 +74,11 @@ export function idempotencyKey(request: FastifyRequest): string | undefined {
   if (key === undefined) return undefined;
   if (typeof key === "string" && /^[\x21-\x7e]{1,200}$/.test(key)) return key;
   throw invalidRequest([{ fieldName: "Idempotency-Key", message: "must be 1 to 200 visible ASCII characters" }]);
+}
+
+/** For endpoints that take no request without one. */
+export function requireIdempotencyKey(): AppError {
+  return invalidRequest([
+    { fieldName: "Idempotency-Key", message: "is required: a new key for each new request, the same for its repetitions" },
+  ]);
 }

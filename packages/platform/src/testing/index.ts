@@ -8,6 +8,8 @@ import path from "node:path";
 import pg from "pg";
 import { inject } from "vitest";
 
+export { startIssuer, type TestIssuer } from "./issuer.ts";
+
 declare module "vitest" {
   export interface ProvidedContext {
     /** Superuser's connection URL of the run's server. Set for `*.pg.test.ts`. */

@@ -1,6 +1,7 @@
 import type { Scope } from "@whs/api";
 import { scopes } from "@whs/api";
 import { AppError, unauthenticated } from "@whs/platform/errors";
+import type { VerifyJwt } from "@whs/platform/identity";
 import { newId } from "@whs/platform/ids";
 import type { Logger } from "@whs/platform/log";
 import type { Kysely } from "kysely";
@@ -9,7 +10,6 @@ import { routeLeaseMs } from "../../announcements.ts";
 import { createBoundedCache } from "../../bounded-cache.ts";
 import type { Caller, SignedInUser } from "../../context.ts";
 import type { Schema } from "../../database.ts";
-import type { VerifyJwt } from "./jwt.ts";
 import { findTokenWithOwner, findUserByExternalId, touchTokens, type UserRow, upsertUser } from "./store.ts";
 
 export interface Authenticator {

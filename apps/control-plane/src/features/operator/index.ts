@@ -1,2 +1,2 @@
-export { requireOperator } from "./authenticate-operator.ts";
+export { requireOperator } from "@whs/platform/identity";
 export { bindOperator } from "./routes.ts";
