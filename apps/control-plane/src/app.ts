@@ -31,10 +31,18 @@ import { bindOperator, requireOperator } from "./features/operator/index.ts";
 import { bindSecrets } from "./features/secrets/index.ts";
 import { bindTelemetry, createTelemetryIngestion } from "./features/telemetry/index.ts";
 import { bindUploads } from "./features/uploads/index.ts";
-import { bindUsage } from "./features/usage/index.ts";
+import { bindUsage, readLastPass } from "./features/usage/index.ts";
 import { startJobs } from "./jobs.ts";
 import { openKeys } from "./keys.ts";
-import { createMetrics, observeIngestion, observeJobs, observeRefusals, observeStreams, openTracing } from "./observability/index.ts";
+import {
+  createMetrics,
+  observeIngestion,
+  observeJobs,
+  observeReconciliation,
+  observeRefusals,
+  observeStreams,
+  openTracing,
+} from "./observability/index.ts";
 import { readTiers } from "./tiers.ts";
 
 export interface App {
@@ -80,6 +88,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
     graceMs: config.streamGraceMs,
   });
   observeStreams(metrics.registry, streams);
+  observeReconciliation(metrics.registry, { read: () => readLastPass(database.kysely), log });
   const stopping = new AbortController();
   const gateway = createGateway({
     db: database.kysely,

@@ -263,6 +263,20 @@ export interface WhsUsageCounters {
   user_id: string;
 }
 
+export interface WhsUsageDaily {
+  browser_sessions: number;
+  code_execution_seconds: number;
+  compute_ms: number;
+  cost_usd_estimated: number;
+  day: string;
+  errors: number;
+  platform_tool_calls: number;
+  requests: number;
+  runtime_provider: string;
+  tokens: number;
+  user_id: string;
+}
+
 export interface WhsUsageHourly {
   agent_id: string;
   compute_ms: Generated<number>;
@@ -289,6 +303,16 @@ export interface WhsUsageLeases {
   spent_requests: Generated<number>;
   spent_tokens: Generated<number>;
   user_id: string;
+}
+
+export interface WhsUsageReconciliation {
+  last_pass: Json | null;
+  only_row: Generated<boolean>;
+  open_since: string;
+  pass: Json | null;
+  pass_after: Generated<string>;
+  sealed_before: string;
+  sealing_after: Generated<string>;
 }
 
 export interface WhsUsers {
@@ -323,7 +347,9 @@ export interface DB {
   "whs.subscriptions": WhsSubscriptions;
   "whs.uploads": WhsUploads;
   "whs.usage_counters": WhsUsageCounters;
+  "whs.usage_daily": WhsUsageDaily;
   "whs.usage_hourly": WhsUsageHourly;
   "whs.usage_leases": WhsUsageLeases;
+  "whs.usage_reconciliation": WhsUsageReconciliation;
   "whs.users": WhsUsers;
 }

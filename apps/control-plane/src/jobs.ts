@@ -13,6 +13,7 @@ import { deleteExpired } from "./features/retention/index.ts";
 import { pushSecretsJob, runPushSecrets } from "./features/secrets/index.ts";
 import { countLostInvocations, type TelemetryIngestion } from "./features/telemetry/index.ts";
 import { deleteUnusedUploads } from "./features/uploads/index.ts";
+import { reconcileUsage } from "./features/usage/index.ts";
 
 const noData = z.object({}) as z.ZodType<Record<string, never>>;
 const byTheClock = (name: string): Job<Record<string, never>> =>
@@ -41,6 +42,11 @@ export async function startJobs(
     byTheClock("telemetry.count_lost"),
     "* * * * *",
     async () => void (await countLostInvocations(options.ingestion, as("count_lost"))),
+  );
+  await jobs.schedule(
+    byTheClock("usage.reconcile"),
+    "* * * * *",
+    async ({ signal }) => void (await reconcileUsage(as("reconcile"), { signal })),
   );
   await jobs.schedule(byTheClock("limits.reclaim_leases"), "* * * * *", () => reclaimLostLeases(as("reclaim_leases")));
   await jobs.schedule(byTheClock("billing.end_subscriptions"), "* * * * *", () =>

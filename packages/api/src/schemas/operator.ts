@@ -27,5 +27,16 @@ export const operatorStatsSchema = z.object({
   subscriptions: z.object({ running: count }),
   /** Everybody's usage in the current month. */
   usage: usageTotalsSchema.extend({ period: periodSchema }),
+  /** What the last comparison of the counters with the events themselves has found; null before the first. */
+  reconciliation: z
+    .object({
+      finishedAt: timeSchema,
+      accounts: count,
+      /** Accounts whose counters are not what their events come to; 0 unless something is wrong. */
+      drifting: count,
+      /** How far they are from it, either way, all accounts together. */
+      drift: z.object({ requests: z.number(), tokens: z.number(), computeMs: z.number() }),
+    })
+    .nullable(),
 });
 export type OperatorStats = z.output<typeof operatorStatsSchema>;

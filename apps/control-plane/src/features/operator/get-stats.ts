@@ -1,16 +1,18 @@
 import { agentStatusSchema, type OperatorStats, tierSchema } from "@whs/api";
 import type { SystemContext } from "../../context.ts";
 import { runningStatuses } from "../billing/index.ts";
+import { readLastPass } from "../usage/index.ts";
 import { countAgents, countSubscriptions, countUsers, sumUsage } from "./store.ts";
 
 /** How many accounts and agents there are, and what all of them used in the current month. */
 export async function getStats({ db, now }: Pick<SystemContext, "db" | "now">): Promise<OperatorStats> {
   const period = now().toISOString().slice(0, 7);
-  const [users, agents, running, usage] = await Promise.all([
+  const [users, agents, running, usage, lastPass] = await Promise.all([
     countUsers(db),
     countAgents(db),
     countSubscriptions(db, runningStatuses),
     sumUsage(db, period),
+    readLastPass(db),
   ]);
   const sum = (counts: readonly number[]): number => counts.reduce((total, count) => total + count, 0);
   return {
@@ -25,6 +27,7 @@ export async function getStats({ db, now }: Pick<SystemContext, "db" | "now">): 
     },
     subscriptions: { running },
     usage: { period, ...usage },
+    reconciliation: lastPass,
   };
 }
 

@@ -8,7 +8,8 @@ export type PartitionedTable = (typeof partitioned)[number];
 const rowsAtOnce = 5_000;
 
 /**
- * Deletes up to a few thousand rows of owners with a tier that are older than its retention.
+ * Deletes up to a few thousand rows of owners with a tier that are older than its retention. Events stay until the
+ * reconciliation has summed their day for good.
  * @returns how many were deleted: fewer than asked for means that none is left.
  */
 export async function deleteExpiredRows(
@@ -22,10 +23,13 @@ export async function deleteExpiredRows(
       ? sql`join whs.agents a on a.id = t.agent_id join whs.users u on u.id = a.user_id`
       : sql`join whs.users u on u.id = t.user_id`;
   const name = sql.table(`whs.${table}`);
+  const mayGo = table === "metrics_events" ? sql`and t.day < (select sealed_before from whs.usage_reconciliation)` : sql``;
   const { numAffectedRows } = await sql`
     delete from ${name} where (tableoid, ctid) in (
       select t.tableoid, t.ctid from ${name} t ${owner}
-      where u.subscription_tier = ${tier} and t.day < (${before}::timestamptz at time zone 'utc')::date limit ${rowsAtOnce})`.execute(db);
+      where u.subscription_tier = ${tier} and t.day < (${before}::timestamptz at time zone 'utc')::date ${mayGo} limit ${rowsAtOnce})`.execute(
+    db,
+  );
   const deleted = Number(numAffectedRows ?? 0n);
   return { deleted, more: deleted === rowsAtOnce };
 }
@@ -36,7 +40,7 @@ export async function listOldPartitions(db: Kysely<Schema>, before: Date): Promi
     select child.relname as name from pg_inherits
       join pg_class child on child.oid = inhrelid join pg_class parent on parent.oid = inhparent
     where parent.relnamespace = 'whs'::regnamespace and parent.relname = any(${[...partitioned]}) and child.relname ~ '_[0-9]{8}$'
-      and to_date(right(child.relname, 8), 'YYYYMMDD') < (${before}::timestamptz at time zone 'utc')::date
+      and to_date(right(child.relname, 8), 'YYYYMMDD') < least((${before}::timestamptz at time zone 'utc')::date, (select sealed_before from whs.usage_reconciliation))
     order by name`.execute(db);
   return rows.map((row) => row.name);
 }
@@ -45,8 +49,11 @@ export async function dropPartition(db: Kysely<Schema>, name: string): Promise<v
   await sql`drop table ${sql.table(`whs.${name}`)}`.execute(db);
 }
 
-/** Aggregates older than `before`. */
+/** Aggregates older than `before`. Sums of days go once their month is complete. */
 export async function deleteOldAggregates(db: Kysely<Schema>, before: Date): Promise<void> {
+  const period = before.toISOString().slice(0, 7);
   await db.deleteFrom("whs.usage_hourly").where("hour", "<", before).execute();
-  await db.deleteFrom("whs.usage_counters").where("period", "<", before.toISOString().slice(0, 7)).execute();
+  await db.deleteFrom("whs.usage_counters").where("period", "<", period).execute();
+  await db.deleteFrom("whs.billing_usage").where("period", "<", period).execute();
+  await sql`delete from whs.usage_daily where day < (select open_since from whs.usage_reconciliation)`.execute(db);
 }

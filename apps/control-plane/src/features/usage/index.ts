@@ -1,1 +1,3 @@
 export { bindUsage } from "./routes.ts";
+export { reconcileUsage } from "./reconcile-usage.ts";
+export { readLastPass } from "./reconcile-store.ts";
