@@ -1,6 +1,10 @@
 /** Writes the published JSON Schemas from the zod schemas: `node packages/artifact/scripts/generate-schemas.ts`. */
 import { writeFile } from "node:fs/promises";
+import { artifactJsonSchema } from "../src/contract/schema.ts";
 import { agentManifestJsonSchema } from "../src/manifest-json-schema.ts";
 
-const target = new URL("../schemas/agent.config.v1.json", import.meta.url);
-await writeFile(target, `${JSON.stringify(agentManifestJsonSchema(), null, 2)}\n`);
+for (const [name, schema] of [
+  ["agent.config.v1.json", agentManifestJsonSchema()],
+  ["artifact.v1.json", artifactJsonSchema()],
+] as const)
+  await writeFile(new URL(`../schemas/${name}`, import.meta.url), `${JSON.stringify(schema, null, 2)}\n`);
