@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { addressList, isPublicAddress } from "./index.ts";
+import { addressList, clientNetwork, isPublicAddress } from "./index.ts";
 
 const PRIVATE = [
   [
@@ -106,4 +106,32 @@ describe("a list of addresses", () => {
     "cannot hold %j",
     (entry) => expect(() => addressList([entry])).toThrow(RangeError),
   );
+});
+
+describe("the client behind an address", () => {
+  test.each([
+    ["203.0.113.7", "203.0.113.7"],
+    ["::ffff:203.0.113.7", "203.0.113.7"],
+    ["::FFFF:CB00:7107", "203.0.113.7"],
+    ["2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"],
+    ["2001:DB8:1:2::", "2001:db8:1:2::/64"],
+    ["2001:db8::5", "2001:db8:0:0::/64"],
+    ["::1", "0:0:0:0::/64"],
+    ["::", "0:0:0:0::/64"],
+    ["fe80::1%eth0", "fe80:0:0:0::/64"],
+    ["not an address", "unknown"],
+    ["", "unknown"],
+  ])("of %j is %j", (address, client) => expect(clientNetwork(address)).toBe(client));
+
+  test("is the same for all addresses of a /64 and another one elsewhere", () => {
+    const group = fc.integer({ min: 0, max: 0xffff }).map((value) => value.toString(16));
+    const half = fc.tuple(group, group, group, group).map((groups) => groups.join(":"));
+    fc.assert(
+      fc.property(half, half, half, half, (network, other, host, anotherHost) => {
+        expect(clientNetwork(`${network}:${host}`)).toBe(clientNetwork(`${network}:${anotherHost}`));
+        fc.pre(network !== other);
+        expect(clientNetwork(`${network}:${host}`)).not.toBe(clientNetwork(`${other}:${host}`));
+      }),
+    );
+  });
 });

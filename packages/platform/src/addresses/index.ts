@@ -83,3 +83,27 @@ export function addressList(entries: readonly string[]): (address: string) => bo
   }
   return (address) => (isIP(address) === 4 ? ipv4.check(address, "ipv4") : isIP(address) === 6 && ipv6.check(address, "ipv6"));
 }
+
+/**
+ * Whom a limit by address is for: an IPv4 address, or the /64 network that an IPv6 address is in, since whoever has one
+ * address of such a network has all of them. Text that is no address is one client.
+ */
+export function clientNetwork(address: string): string {
+  const [bare = ""] = address.split("%", 1);
+  const family = isIP(bare);
+  if (family === 4) return bare;
+  if (family === 0) return "unknown";
+  // The URL parser writes each address in one way: RFC 5952, with IPv4 in hexadecimal.
+  const canonical = new URL(`http://[${bare}]/`).hostname.slice(1, -1);
+  const mapped = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(canonical);
+  if (mapped !== null)
+    return mapped
+      .slice(1)
+      .flatMap((group) => [parseInt(group, 16) >> 8, parseInt(group, 16) & 255])
+      .join(".");
+  const [head = "", tail] = canonical.split("::", 2);
+  const groups = head === "" ? [] : head.split(":");
+  const rest = tail === undefined || tail === "" ? [] : tail.split(":");
+  const all = tail === undefined ? groups : [...groups, ...Array<string>(8 - groups.length - rest.length).fill("0"), ...rest];
+  return `${all.slice(0, 4).join(":")}::/64`;
+}

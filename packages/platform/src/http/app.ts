@@ -6,6 +6,7 @@ import { answerBrokenRequest } from "./broken-request.ts";
 import { addCors } from "./cors.ts";
 import { toAppError } from "./errors.ts";
 import { parseJsonStrictly } from "./json-body.ts";
+import { type OverloadOptions, shedOverload } from "./overload.ts";
 import { type Presentation, tracePresentation } from "./presentation.ts";
 
 export interface HttpOptions {
@@ -18,6 +19,12 @@ export interface HttpOptions {
   serversOnly?: string;
   /** Names of ids and form of errors. Default WHS's. */
   presentation?: Presentation;
+  /** When new requests are refused rather than made to wait; never by default. */
+  overload?: OverloadOptions;
+  /** Connections at once; beyond it new ones are closed. Default 10,000. */
+  maxConnections?: number;
+  /** Told of each connection that was closed since there were too many. */
+  onConnectionDropped?: () => void;
 }
 
 declare module "fastify" {
@@ -34,6 +41,9 @@ const maxHeaderBytes = 16 * 1024;
 /** A request must have arrived by then: the largest upload takes this long at 90 kB/s. */
 const requestTimeoutMs = 300_000;
 const headersTimeoutMs = 30_000;
+/** How often Node looks for requests and headers that are late. */
+const lookForLateMs = 5_000;
+const defaultMaxConnections = 10_000;
 /** Longer than load balancers keep a connection, so that they are the ones to close it. */
 const keepAliveTimeoutMs = 75_000;
 
@@ -53,7 +63,7 @@ export function createHttpServer(options: HttpOptions): FastifyInstance {
     requestTimeout: requestTimeoutMs,
     keepAliveTimeout: keepAliveTimeoutMs,
     routerOptions: { maxParamLength: maxHeaderBytes, ignoreTrailingSlash: false },
-    http: { maxHeaderSize: maxHeaderBytes, headersTimeout: headersTimeoutMs },
+    http: { maxHeaderSize: maxHeaderBytes, headersTimeout: headersTimeoutMs, connectionsCheckingInterval: lookForLateMs },
     return503OnClosing: false,
     forceCloseConnections: "idle",
     frameworkErrors(error, request, reply) {
@@ -65,9 +75,12 @@ export function createHttpServer(options: HttpOptions): FastifyInstance {
   server.server.on("request", (_request, response) => {
     if (response.socket !== null) answering.set(response.socket, response);
   });
+  server.server.maxConnections = options.maxConnections ?? defaultMaxConnections;
+  server.server.on("drop", () => options.onConnectionDropped?.());
   server.decorateRequest("traceId", "");
   server.addHook("onRequest", async (request, reply) => beginAnswer(presentation, request, reply));
   addCors(server, options.corsOrigins ?? [], options.serversOnly);
+  if (options.overload !== undefined) shedOverload(server, { ...options.overload, log: options.log, presentation });
   parseJsonStrictly(server);
   server.setErrorHandler((error: FastifyError, request, reply) => sendError({ log: options.log, presentation }, error, request, reply));
   return server;

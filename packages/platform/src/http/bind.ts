@@ -19,6 +19,8 @@ export interface HttpRequest {
   /** Path and query as sent. */
   url: string;
   headers: IncomingHttpHeaders;
+  /** Places of the path, as sent. */
+  params: Readonly<Record<string, string>>;
   /** Aborted when the caller goes away before the answer is complete. */
   signal: AbortSignal;
   /** The caller's address; a trusted proxy's `X-Forwarded-For` counts. */
@@ -58,6 +60,8 @@ export interface BindingOptions<C> {
   log: Logger;
   /** Finds out who calls, by credentials alone: the body is not read yet. */
   authenticate(endpoint: Endpoint, request: HttpRequest): Promise<C>;
+  /** Refuses whoever asks too often, before the body is read. @returns headers for the answer. @throws AppError */
+  limit?: (endpoint: Endpoint, request: HttpRequest, context: C) => Promise<Readonly<Record<string, string>>>;
   idempotency: IdempotencyGuard<C>;
   /** The server's. Default WHS's. */
   presentation?: Presentation;
@@ -106,7 +110,9 @@ export function createBinder<C>(server: FastifyInstance, options: BindingOptions
         onRequest: async (request, reply) => {
           requireLength(request, bound.maxBytes);
           const httpRequest = describe(request, reply);
-          admitted.set(request, { context: await options.authenticate(endpoint, httpRequest), httpRequest });
+          const context = await options.authenticate(endpoint, httpRequest);
+          if (options.limit !== undefined) reply.headers(await options.limit(endpoint, httpRequest, context));
+          admitted.set(request, { context, httpRequest });
         },
         handler: async (request, reply) => {
           const { context, httpRequest } = admitted.get(request) as { context: C; httpRequest: HttpRequest };
@@ -225,6 +231,7 @@ function describe(request: FastifyRequest, reply: FastifyReply): HttpRequest {
     method: request.method,
     url: request.url,
     headers: request.headers,
+    params: request.params as Readonly<Record<string, string>>,
     address: request.ip,
     get signal() {
       controller ??= abortedWhenCallerLeaves(reply.raw);

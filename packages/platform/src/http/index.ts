@@ -3,6 +3,7 @@ export { createBinder, streamed, type Bind, type BindingOptions, type Handler, t
 export { createCursors, toPage, type Cursors } from "./cursor.ts";
 export { toAppError } from "./errors.ts";
 export { type IdempotencyGuard, type IdempotentAnswer, type IdempotentRequest } from "./idempotent-request.ts";
+export { type OverloadReason } from "./overload.ts";
 export { parseJson } from "./json-body.ts";
 export { type Presentation } from "./presentation.ts";
 export { answerUnknownRoutes } from "./unknown-routes.ts";
