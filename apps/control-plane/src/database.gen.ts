@@ -93,6 +93,13 @@ export interface WhsBillingUsage {
   user_id: string;
 }
 
+export interface WhsConcurrencyLeases {
+  expires_at: Date;
+  gateway_id: string;
+  slots: number;
+  user_id: string;
+}
+
 export interface WhsDelegatedInvocations {
   agent_id: string;
   answer_expires_at: Date;
@@ -187,6 +194,12 @@ export interface WhsMigrations {
   applied_at: Generated<Date>;
   name: string;
   sha256: string;
+}
+
+export interface WhsRateLimits {
+  expires_at: Date;
+  key: string;
+  points: number;
 }
 
 export interface WhsSecretRefs {
@@ -334,12 +347,14 @@ export interface DB {
   "whs.audit_log": WhsAuditLog;
   "whs.billing_events": WhsBillingEvents;
   "whs.billing_usage": WhsBillingUsage;
+  "whs.concurrency_leases": WhsConcurrencyLeases;
   "whs.delegated_invocations": WhsDelegatedInvocations;
   "whs.deployments": WhsDeployments;
   "whs.idempotency_keys": WhsIdempotencyKeys;
   "whs.invocations": WhsInvocations;
   "whs.metrics_events": WhsMetricsEvents;
   "whs.migrations": WhsMigrations;
+  "whs.rate_limits": WhsRateLimits;
   "whs.secret_refs": WhsSecretRefs;
   "whs.sessions": WhsSessions;
   "whs.stream_events": WhsStreamEvents;
