@@ -1,12 +1,11 @@
 import type { Logger } from "@whs/platform/log";
 import { ProviderError } from "@whs/runtimes";
-import { type CellAssembly, COMPATIBILITY_DATE } from "@whs/runtimes/cell";
+import { type CellAssembly, COMPATIBILITY_DATE, publicLoadError } from "@whs/runtimes/cell";
 import type { DeployBody } from "@whs/runtimes/supervisor-protocol";
 import type { Cell } from "../cells/cell.ts";
 import type { Cells } from "../cells/cells.ts";
 import { storedModules } from "./bundle.ts";
 import type { Loads } from "./loads.ts";
-import { publicLoadError } from "./load-error.ts";
 import type { DeploymentRecord, DeploymentRegistry } from "./registry.ts";
 
 export interface DeployDependencies {

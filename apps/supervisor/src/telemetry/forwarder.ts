@@ -3,11 +3,10 @@ import type { Logger } from "@whs/platform/log";
 import type { SecretStore } from "@whs/platform/secrets";
 import { deriveTelemetryKey, signV1 } from "@whs/platform/signatures";
 import { type CloudflarePrices, estimateCloudflareCost } from "@whs/runtimes";
-import type { InvocationRecord } from "@whs/runtimes/cell";
+import { type InvocationRecord, telemetryEvent } from "@whs/runtimes/cell";
 import { z } from "zod";
 import { Backoff, pause } from "../delivery.ts";
 import type { DeploymentRecord, DeploymentRegistry } from "../deployments/registry.ts";
-import { telemetryEvent } from "./event.ts";
 import type { Journal } from "./journal.ts";
 
 export interface TelemetryOptions {

@@ -29,7 +29,7 @@ export class CellClient {
   }
 
   invoke(input: InvokeInput): Promise<InvokeOutput> {
-    return new Promise((resolve, reject) => new UnaryCall(input, resolve, reject).dispatch(this.pool));
+    return unaryCall(input, (handler) => this.pool.dispatch(dispatchOptions("invoke", input), handler));
   }
 
   stream(input: InvokeInput, call: Dispatcher.DispatchHandler): void {
@@ -88,6 +88,11 @@ export class Deadline {
   }
 }
 
+/** One invocation that is answered as a whole. @throws CellUnreachable when nothing was done, else ProviderError. */
+export function unaryCall(input: InvokeInput, dispatch: (handler: Dispatcher.DispatchHandler) => void): Promise<InvokeOutput> {
+  return new Promise((resolve, reject) => new UnaryCall(input, resolve, reject).start(dispatch));
+}
+
 class UnaryCall implements Dispatcher.DispatchHandler {
   private readonly input: InvokeInput;
   private readonly resolve: (output: InvokeOutput) => void;
@@ -107,9 +112,9 @@ class UnaryCall implements Dispatcher.DispatchHandler {
     this.deadline = new Deadline(input, (error) => this.stop(error));
   }
 
-  dispatch(pool: Pool): void {
+  start(dispatch: (handler: Dispatcher.DispatchHandler) => void): void {
     if (this.input.signal.aborted) return this.end(() => this.reject(cancelledBefore(this.input.signal)));
-    pool.dispatch(dispatchOptions("invoke", this.input), this);
+    dispatch(this);
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {

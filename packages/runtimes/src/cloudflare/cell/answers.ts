@@ -35,7 +35,7 @@ export interface CellUsage {
 
 export interface CellFailure {
   /** `moved`: this process takes no more; the supervisor knows of the next one. */
-  kind: "moved" | "not_found" | "invalid" | "capacity" | "transient" | "runtime" | "timeout" | "session";
+  kind: "moved" | "auth" | "not_found" | "invalid" | "capacity" | "transient" | "runtime" | "timeout" | "session";
   /** Safe to show. */
   message: string;
   retryable: boolean;

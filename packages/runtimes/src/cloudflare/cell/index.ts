@@ -3,3 +3,5 @@ export { assembleCell, COMPATIBILITY_DATE, type CellAssembly } from "./assemble.
 export { AGENT_MODULE, PORT_MODULE, SESSION_FOLDER, SHIM_MODULE, type CellFailure } from "./answers.ts";
 export type { Heartbeat, InvocationRecord, LoadCode, LoadTicket, LogRecord, SessionList } from "./control.ts";
 export type { CellLimits } from "./env.ts";
+export { publicLoadError } from "../load-error.ts";
+export { telemetryEvent } from "./telemetry-event.ts";

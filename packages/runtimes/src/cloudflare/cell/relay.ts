@@ -144,6 +144,7 @@ const tooLarge: CellFailure = {
 
 const STATUS: Readonly<Record<CellFailure["kind"], number>> = {
   moved: 421,
+  auth: 401,
   not_found: 404,
   invalid: 422,
   session: 409,

@@ -20,6 +20,10 @@ export interface Call {
   session: Session;
   isStored: () => boolean | Promise<boolean>;
   waitUntil: (promise: Promise<unknown>) => void;
+  /** Takes out of a message what must not leave the isolate, where nobody on the other side can. */
+  clean?: (message: string) => string;
+  /** Told once the agent has answered or failed. */
+  ended?: () => void;
 }
 interface RequestBody {
   messages: readonly Message[];
@@ -36,11 +40,19 @@ export async function serve(request: Request, call: Call): Promise<Response> {
     const body = (await request.json()) as RequestBody;
     return request.url === STREAM_URL ? streamed(request, body, call, loaded) : await unary(request, body, call, loaded);
   } catch (error) {
-    return Response.json(failure(error), { status: 500 });
+    return Response.json(failure(error, call), { status: 500 });
   }
 }
 
 async function unary(request: Request, body: RequestBody, call: Call, agent: LoadedAgent): Promise<Response> {
+  try {
+    return await answered(request, body, call, agent);
+  } finally {
+    call.ended?.();
+  }
+}
+
+async function answered(request: Request, body: RequestBody, call: Call, agent: LoadedAgent): Promise<Response> {
   let text = "";
   const take = (piece: string) => {
     text += piece;
@@ -70,7 +82,9 @@ function streamed(request: Request, body: RequestBody, call: Call, agent: Loaded
       await write({ f: await shimFigures(result, call) });
     } catch (error) {
       if (stop.signal.aborted) return;
-      await write({ x: failure(error) });
+      await write({ x: failure(error, call) });
+    } finally {
+      call.ended?.();
     }
     await writer.close();
   };
@@ -101,12 +115,13 @@ async function shimFigures({ tokens, toolCalls, characters }: AnswerResult, call
 /** Without the platform's own frames, which tell its author nothing. */
 function ownFrames(stack: string): string {
   const lines = stack.split("\n");
-  const first = lines.findIndex((line) => /^\s+at .*whs-shim/.test(line));
+  const first = lines.findIndex((line) => /^\s+at .*\bwhs-[a-z]+\.js/.test(line));
   return (first === -1 ? lines : lines.slice(0, first)).join("\n");
 }
 
 /** What the agent threw; its own log says where. */
-function failure(error: unknown): CellFailure {
+function failure(error: unknown, call: Call): CellFailure {
   if (error instanceof Error && error.stack !== undefined) console.error(ownFrames(error.stack));
-  return { kind: "runtime", message: describeFailure(error), retryable: false, reached: true };
+  const message = describeFailure(error);
+  return { kind: "runtime", message: call.clean?.(message) ?? message, retryable: false, reached: true };
 }

@@ -115,7 +115,8 @@ class Draft implements StorageOperations {
   }
 }
 
-function listed(
+/** What `list` gives of values that are all at hand. */
+export function listed(
   values: ReadonlyMap<string, unknown>,
   { prefix = "", start, end, reverse = false, limit = Infinity }: ListOptions,
 ): Map<string, unknown> {

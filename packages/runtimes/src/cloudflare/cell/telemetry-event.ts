@@ -1,8 +1,11 @@
-import type { InvocationRecord } from "@whs/runtimes/cell";
-import type { DeploymentRecord } from "../deployments/registry.ts";
+import type { InvocationRecord } from "./control.ts";
 
 /** The event that the control plane counts, as JSON text: the very bytes that are signed. It holds no prompt, answer or secret. */
-export function telemetryEvent(record: InvocationRecord, deployment: DeploymentRecord, costUsdEstimated: number): string {
+export function telemetryEvent(
+  record: InvocationRecord,
+  deployment: { userId: string; agentId: string },
+  costUsdEstimated: number,
+): string {
   const { eventId, deploymentId, traceId, at, tokens, tokensEstimated, computeMs, toolCalls, errorClass, durableObjectOps } = record;
   return JSON.stringify({
     eventId,

@@ -8,7 +8,7 @@ export function publicLoadError(message: string): string {
   const lines = message
     .split("\n")
     .map((line) => line.trimEnd())
-    .filter((line) => line !== "" && !/whs-(shim|agent)/.test(line));
+    .filter((line) => line !== "" && !/whs-(shim|agent|guard)/.test(line));
   const text = lines
     .join("\n")
     .replace(/^Failed to start Worker:\s*/, "")

@@ -1,0 +1,45 @@
+/**
+ * The main module of a tenant's script. As in a cell, nothing here is a security boundary: agent code shares the isolate.
+ * Whatever must hold is checked by the dispatch Worker on the other side.
+ */
+import { createSession, statelessSession } from "@whs/agent/runtime";
+import type { DurableObjectNamespace } from "cloudflare:workers";
+import { guard } from "whs-guard";
+import { INSPECT_URL, SESSION_HEADER } from "../../cell/answers.ts";
+import { serve, type Call } from "../../cell/serve.ts";
+import { REVISION_HEADER, TIMEOUT_HEADER } from "./env.ts";
+import { LeasedStore } from "./session-client.ts";
+import type { SessionObjectStub } from "./session-object.ts";
+
+/** An invocation's lease on its session outlives the invocation itself by at most this. */
+const LEASE_MARGIN_MS = 5_000;
+
+export default {
+  async fetch(request: Request, _env: unknown, context: { waitUntil(promise: Promise<unknown>): void }): Promise<Response> {
+    const id = request.headers.get(SESSION_HEADER);
+    const { agentEnv: env, redaction, sessions } = guard;
+    const call = { env, clean: redaction.text, waitUntil: (promise: Promise<unknown>) => context.waitUntil(promise) };
+    if (request.url === INSPECT_URL) {
+      const inspected = await serve(request, { ...call, session: statelessSession(), isStored: () => false });
+      inspected.headers.set(REVISION_HEADER, guard.revision);
+      return inspected;
+    }
+    if (id === null || sessions === undefined) return serve(request, { ...call, session: statelessSession(), isStored: () => false });
+    const timeoutMs = Number(request.headers.get(TIMEOUT_HEADER) ?? "0");
+    return serve(request, { ...call, ...inSession(sessions, decodeURIComponent(id), timeoutMs) });
+  },
+};
+
+function inSession(
+  sessions: DurableObjectNamespace<SessionObjectStub>,
+  id: string,
+  timeoutMs: number,
+): Pick<Call, "session" | "isStored" | "ended"> {
+  const object = sessions.get(sessions.idFromName(id));
+  const store = new LeasedStore(() => object.open(timeoutMs + LEASE_MARGIN_MS));
+  return {
+    session: createSession(id, store),
+    isStored: async () => (await store.settle()) ?? object.holdsAnything(),
+    ended: () => store.end(),
+  };
+}
