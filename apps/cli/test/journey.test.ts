@@ -4,6 +4,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { createRunner, type Outcome, type RunOptions } from "./run-whs.ts";
 
@@ -81,6 +82,7 @@ async function eventually<T>(look: () => Promise<T | undefined>): Promise<T> {
     const found = await look();
     if (found !== undefined) return found;
     if (Date.now() > deadline) throw new Error("It did not happen in time.");
+    await delay(20);
   }
 }
 
@@ -200,6 +202,50 @@ test("logs --follow shows what the agent logs from then on", async () => {
     .map((line) => JSON.parse(line) as { message: string; level: string });
   expect(lines).toContainEqual(expect.objectContaining({ message: "heard later", level: "warn" }));
 });
+
+test("dev deploys each change, names the author's own lines in stack traces, and goes on after a mistake", async () => {
+  const run = await asNewPerson();
+  await succeed(run(["init", "worked-on"]));
+  const source = path.join(runner.folder, "worked-on/src/agent.ts");
+  const answering = (text: string): string => `interface Named { name: string }
+const named: Named = { name: "${text}" };
+export default {
+  async invoke({ messages }: { messages: { content: string }[] }) {
+    if (messages[0]?.content === "fail") throw new Error("asked to");
+    return named.name;
+  },
+};
+`;
+  writeFileSync(source, answering("first"));
+  const stop = new AbortController();
+  let seen = "";
+  let noted = "";
+  const ended = run(["dev", "worked-on", "--json"], {
+    signal: stop.signal,
+    onStdout: (soFar) => (seen = soFar),
+    onStderr: (soFar) => (noted = soFar),
+  });
+  type Told = { event: string; version?: number; message?: string };
+  const told = (matches: (line: Told) => boolean): Promise<Told> =>
+    eventually(async () => {
+      const lines = seen.split("\n").slice(0, -1);
+      return lines.map((line) => JSON.parse(line) as Told).find(matches);
+    });
+  await told(({ event, version }) => event === "deployed" && version === 1);
+  expect((await succeed(run(["invoke", "worked-on-dev", "Hello"]))).stdout).toBe("first\n");
+  await run(["invoke", "worked-on-dev", "fail"]);
+  const { message } = await told(({ event, message: text }) => event === "log" && text?.includes("asked to") === true);
+  expect(message).toMatch(/Error: asked to\n\s+at .*src\/agent\.ts:5:\d+/);
+  writeFileSync(source, "export default {");
+  await told(({ event }) => event === "failed");
+  expect((await succeed(run(["invoke", "worked-on-dev", "Hello"]))).stdout).toBe("first\n");
+  writeFileSync(source, answering("second"));
+  await told(({ event, version }) => event === "deployed" && version === 2);
+  expect((await succeed(run(["invoke", "worked-on-dev", "Hello"]))).stdout).toBe("second\n");
+  stop.abort();
+  await ended;
+  expect(noted).toBe("");
+}, 120_000);
 
 describe("a deploy that fails", () => {
   test("ends with 1 and says what the agent did wrong", async () => {

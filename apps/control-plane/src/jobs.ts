@@ -6,7 +6,14 @@ import { type Dependencies, systemContext } from "./context.ts";
 import { removeAgent, removeAgentJob } from "./features/agents/index.ts";
 import { endSubscriptions } from "./features/billing/index.ts";
 import { forgetDelegations } from "./features/delegations/index.ts";
-import { deploy, deployJob, failStuckDeployments, pushTelemetryKey, pushTelemetryKeyJob } from "./features/deployments/index.ts";
+import {
+  deleteSourceMaps,
+  deploy,
+  deployJob,
+  failStuckDeployments,
+  pushTelemetryKey,
+  pushTelemetryKeyJob,
+} from "./features/deployments/index.ts";
 import { deleteExpiredStreams, expireSessions } from "./features/invocations/index.ts";
 import { reclaimLostLeases } from "./features/limits/index.ts";
 import { deleteExpired } from "./features/retention/index.ts";
@@ -34,7 +41,10 @@ export async function startJobs(
   };
   await ensurePartitions();
   await jobs.work(deployJob, (data, run) => deploy(as("deploy"), data, run));
-  await jobs.work(removeAgentJob, (data) => removeAgent(as("remove_agent"), data));
+  await jobs.work(removeAgentJob, async (data) => {
+    await deleteSourceMaps(dependencies, data.agentId);
+    await removeAgent(as("remove_agent"), data);
+  });
   await jobs.work(pushSecretsJob, (data) => runPushSecrets(dependencies, data));
   await jobs.work(pushTelemetryKeyJob, (data) => pushTelemetryKey(as("push_telemetry_key"), data));
   await jobs.schedule(byTheClock("deployments.fail_stuck"), "* * * * *", () => failStuckDeployments(as("fail_stuck")));

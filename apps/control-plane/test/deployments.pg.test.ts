@@ -1,5 +1,6 @@
 import type { Deployment, InvokeResponse } from "@whs/api";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openBlobStore } from "@whs/platform/blobs";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { createAgent, deploy, deploymentEnd, echo, requestDeployment } from "./deploy.ts";
 import { startControlPlane, type TestControlPlane, type TestUser } from "./harness.ts";
 
@@ -187,5 +188,29 @@ describe("secrets", () => {
       body: { error: { details: { fields: [{ fieldName: "secrets.TOKEN" }] } } },
     });
     expect((await person.request("POST", `/v1/agents/${agentId}/secrets`, { secrets: { TOKEN: "x".repeat(65_536) } })).status).toBe(204);
+  });
+});
+
+describe("what an agent throws", () => {
+  it("is logged with the places of its author's files, and what is kept for that goes with the agent", async () => {
+    const agentId = await createAgent(person, "thrower");
+    const source = `interface Named { a: string }\ntype Other = Named;\n\nexport default { invoke(): Other { throw new Error("as asked"); } };`;
+    const { id } = await deploy(person, agentId, source);
+    expect((await invoke(agentId)).status).toBe(502);
+    await vi.waitFor(
+      async () => {
+        const log = await person.request<{ lines: { message: string }[] }>("GET", `/v1/deployments/${id}/logs`);
+        expect(log.body.lines.map(({ message }) => message)).toContainEqual(
+          expect.stringMatching(/^Error: as asked\n\s+at .*agent\.ts:4:\d+/),
+        );
+      },
+      { timeout: 20_000 },
+    );
+    const blobs = await openBlobStore(plane.config.blobUrl);
+    const isKept = () => blobs.exists(`source-maps/${id}.json`);
+    expect(await isKept()).toBe(true);
+    expect((await person.request("DELETE", `/v1/agents/${agentId}`)).status).toBe(204);
+    await vi.waitFor(async () => expect(await isKept()).toBe(false), { timeout: 20_000 });
+    await blobs.close();
   });
 });

@@ -30,6 +30,7 @@ import { metrics } from "./observation/metrics.ts";
 import { trace } from "./observation/trace.ts";
 import { usage } from "./observation/usage.ts";
 import { build } from "./project/build.ts";
+import { dev } from "./project/dev.ts";
 import { deploy } from "./project/deploy.ts";
 import { init } from "./project/init.ts";
 import { secretsDelete } from "./secrets/delete.ts";
@@ -50,6 +51,7 @@ export const nouns: Readonly<Record<string, string>> = {
 export const commands: readonly Command[] = [
   init,
   build,
+  dev,
   deploy,
   rollback,
   deploymentsList,

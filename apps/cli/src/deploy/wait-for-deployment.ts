@@ -12,10 +12,10 @@ const TOLERATED_FAILURES = 5;
 type Answer = { deployment: Deployment; traceId: string };
 
 /** The deployment once it is no longer deploying. @throws UserError when that takes longer than `timeoutMs` */
-export async function waitForDeployment(api: Api, id: string, timeoutMs: number): Promise<Answer> {
+export async function waitForDeployment(api: Api, id: string, timeoutMs: number, firstIntervalMs = FIRST_INTERVAL_MS): Promise<Answer> {
   const deadline = Date.now() + timeoutMs;
   let failures = 0;
-  for (let interval = FIRST_INTERVAL_MS; ; interval = Math.min(interval * 1.5, LONGEST_INTERVAL_MS)) {
+  for (let interval = firstIntervalMs; ; interval = Math.min(interval * 1.5, LONGEST_INTERVAL_MS)) {
     try {
       const answer = await api.call(getDeployment, { id });
       if (answer.deployment.status !== "deploying") return answer;

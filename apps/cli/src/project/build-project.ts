@@ -1,5 +1,6 @@
 import { BUNDLE_LIMITS, createBundleArchive, formatBytes, MANIFEST_FILE } from "@whs/artifact";
 import { createHash } from "node:crypto";
+import path from "node:path";
 import { UserError } from "../errors.ts";
 import { type BundledFile, bundleModules, ENTRYPOINT } from "./bundle-modules.ts";
 import { findIgnored } from "./ignored-files.ts";
@@ -15,6 +16,8 @@ export interface Bundle {
   /** Where the entrypoint's bytes come from, largest first: the project itself, or a package. */
   origins: readonly { name: string; bytes: number }[];
   warnings: readonly string[];
+  /** Absolute paths of the sources that went in. */
+  inputs: readonly string[];
 }
 
 /** @throws UserError when the project cannot be bundled, or holds what must not leave this machine. */
@@ -35,7 +38,14 @@ export async function buildProject(project: Project, color = false): Promise<Bun
         .map(({ name, bytes }) => `${formatBytes(bytes)}  ${name}`),
     });
   }
-  return { archive, digest: createHash("sha256").update(archive).digest(), files: all, origins: originsOf(sources), warnings };
+  return {
+    archive,
+    digest: createHash("sha256").update(archive).digest(),
+    files: all,
+    origins: originsOf(sources),
+    warnings,
+    inputs: inputsOf(project, sources),
+  };
 }
 
 /** `sha256:…`, as the API writes it. */
@@ -67,12 +77,17 @@ function requireAgent({ manifest }: Project, exports: readonly string[]): void {
   });
 }
 
+/** Without those that are no files: what plugins make, and what is generated. */
+function inputsOf({ folder }: Project, sources: readonly { path: string }[]): string[] {
+  return sources.filter(({ path: name }) => !name.includes(":")).map(({ path: name }) => path.resolve(folder, name));
+}
+
 function originsOf(sources: readonly { path: string; bytes: number }[]): { name: string; bytes: number }[] {
   const sizes = new Map<string, number>();
-  for (const { path, bytes } of sources) {
+  for (const { path: file, bytes } of sources) {
     const name =
-      /(?:^|\/)node_modules\/((?:@[^/]+\/)?[^/]+)\/(?!.*node_modules\/)/.exec(path)?.[1] ??
-      (path.startsWith("whs-agent:") ? "@whs/agent" : "your code");
+      /(?:^|\/)node_modules\/((?:@[^/]+\/)?[^/]+)\/(?!.*node_modules\/)/.exec(file)?.[1] ??
+      (file.startsWith("whs-agent:") ? "@whs/agent" : "your code");
     sizes.set(name, (sizes.get(name) ?? 0) + bytes);
   }
   return [...sizes]

@@ -54,6 +54,9 @@ export async function bundleModules({ folder, entrypoint, manifest }: Project, c
       charset: "utf8",
       legalComments: "inline",
       assetNames: "[name]-[hash]",
+      // Places in the agent's log are those of its sources; the sources themselves stay at home.
+      sourcemap: "linked",
+      sourcesContent: false,
       define: { "process.env.NODE_ENV": '"production"' },
       external: ["cloudflare:*"],
       loader: LOADERS,

@@ -42,7 +42,7 @@ describe.each(templateNames)("the template %s", (template) => {
 
   test("bundles as it lies in the repository", async () => {
     const { files } = await buildProject(readProject(path.join(installationRoot, "examples", template)));
-    expect(files.map((file) => file.path)).toEqual(["agent.config.json", "agent.js"]);
+    expect(files.map((file) => file.path)).toEqual(["agent.config.json", "agent.js", "agent.js.map"]);
   });
 });
 

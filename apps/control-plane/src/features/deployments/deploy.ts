@@ -12,6 +12,7 @@ import { secretRefsFor } from "../secrets/index.ts";
 import { BundleBuildError, buildBundle, formatFinding } from "./bundling/build-bundle.ts";
 import { endWithFailure, endWithSuccess } from "./end-deploy.ts";
 import { resolveRepository, sourceOf, wrappingFolderOf } from "./repository/resolve-repository.ts";
+import { keepSourceMap } from "./source-maps.ts";
 import { type DeploymentRow, findAnyDeployment, findSettings, findUploadOfDeployment, insertLogLines } from "./store.ts";
 
 export const deployJob = defineJob({
@@ -60,7 +61,7 @@ async function prepare(context: SystemContext, requested: DeploymentRow, log: De
   try {
     const extractedDir = path.join(directory, "bundle");
     await extract(await context.blobs.openRead(blobKey), extractedDir, readOptions);
-    const { bundle, warnings } = await buildBundle({
+    const { bundle, sourceMap, warnings } = await buildBundle({
       extractedDir,
       manifest,
       checksum,
@@ -68,6 +69,7 @@ async function prepare(context: SystemContext, requested: DeploymentRow, log: De
       timeoutMs: buildTimeoutMs,
       sandbox: context.buildSandbox,
     });
+    await keepSourceMap(context.blobs, deployment.id, sourceMap);
     for (const warning of warnings.slice(0, maxWarnings)) await log("warn", formatFinding(warning));
     await log("info", `Bundled ${Object.keys(bundle.modules).length} module(s).`);
     const owner = await ownerOf(context, deployment);

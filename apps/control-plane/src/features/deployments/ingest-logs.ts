@@ -5,6 +5,7 @@ import { redactText } from "@whs/platform/log";
 import { verifySignature } from "@whs/platform/signatures";
 import { z } from "zod";
 import type { SystemContext } from "../../context.ts";
+import type { SourceMaps } from "./source-maps.ts";
 import { findLogOwners, insertLogLines } from "./store.ts";
 
 const lineSchema = z.object({
@@ -23,7 +24,12 @@ const maxMessageBytes = 8192;
 const maxSkewMs = 24 * 3_600_000;
 
 /** Takes log lines of agents from a supervisor, signed over the raw bytes. */
-export async function ingestLogs(context: SystemContext, request: HttpRequest, body: Buffer): Promise<{ accepted: number }> {
+export async function ingestLogs(
+  context: SystemContext,
+  request: HttpRequest,
+  body: Buffer,
+  sourceMaps: SourceMaps,
+): Promise<{ accepted: number }> {
   const timestamp = header(request, "x-whs-delegation-timestamp");
   const source = header(request, "x-whs-delegation-source");
   const verified = verifySignature({
@@ -41,16 +47,18 @@ export async function ingestLogs(context: SystemContext, request: HttpRequest, b
   const known = lines.filter((line) => owners.get(line.deploymentId) === line.agentId);
   await insertLogLines(
     context.db,
-    known.map((line) => ({
-      id: newId("lin"),
-      deploymentId: line.deploymentId,
-      agentId: line.agentId,
-      traceId: line.traceId ?? null,
-      at: plausible(new Date(line.at), now),
-      source: "agent",
-      level: line.level,
-      message: cut(redactText(line.message).replaceAll("\0", "\ufffd")),
-    })),
+    await Promise.all(
+      known.map(async (line) => ({
+        id: newId("lin"),
+        deploymentId: line.deploymentId,
+        agentId: line.agentId,
+        traceId: line.traceId ?? null,
+        at: plausible(new Date(line.at), now),
+        source: "agent" as const,
+        level: line.level,
+        message: cut(await sourceMaps.translate(line.deploymentId, redactText(line.message).replaceAll("\0", "\ufffd"))),
+      })),
+    ),
   );
   return { accepted: known.length };
 }

@@ -9,6 +9,7 @@ import { getDeployment, listDeployments, requireDeployment } from "./list-deploy
 import { followLogs, listLogs } from "./list-logs.ts";
 import { createLogFollowers } from "./log-followers.ts";
 import { rotateTelemetryKey } from "./rotate-telemetry-key.ts";
+import { createSourceMaps } from "./source-maps.ts";
 
 export function bindDeployments(bind: Bind<Context>): void {
   const followers = createLogFollowers();
@@ -36,5 +37,6 @@ export function bindDeployments(bind: Bind<Context>): void {
 }
 
 export function bindLogIngestion(bind: Bind<SystemContext>): void {
-  bind(endpoints.reportLogs, (context, { rawBody, http }) => ingestLogs(context, http.request, rawBody));
+  const sourceMaps = createSourceMaps();
+  bind(endpoints.reportLogs, (context, { rawBody, http }) => ingestLogs(context, http.request, rawBody, sourceMaps(context.blobs)));
 }

@@ -195,6 +195,11 @@ export function listLogLines(
     .execute();
 }
 
+export async function deploymentIdsOf(db: Kysely<Schema>, agentId: string): Promise<string[]> {
+  const rows = await db.selectFrom("whs.deployments").select("id").where("agent_id", "=", agentId).execute();
+  return rows.map(({ id }) => id);
+}
+
 /** Which of these deployments exist for these agents: what a supervisor sends is checked against it. */
 export async function findLogOwners(db: Kysely<Schema>, deploymentIds: readonly string[]): Promise<Map<string, string>> {
   const rows = await db

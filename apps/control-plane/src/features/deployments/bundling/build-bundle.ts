@@ -34,6 +34,14 @@ export interface BuildInput {
   limits?: Partial<BuildLimits>;
 }
 
+export interface Built {
+  bundle: BuiltBundle;
+  /** Where each place of the main module comes from, in JSON. */
+  sourceMap: string;
+  /** For the deploy log. */
+  warnings: readonly BuildFinding[];
+}
+
 const MAIN_MODULE = "agent.js";
 const CONDITIONS: Readonly<Record<AgentManifest["runtime"], readonly string[]>> = {
   cloudflare: ["workerd", "worker", "browser"],
@@ -42,10 +50,10 @@ const CONDITIONS: Readonly<Record<AgentManifest["runtime"], readonly string[]>> 
 
 /**
  * Strips types and joins the modules of a bundle to one, in a child process that executes nothing of it.
- * `warnings` are for the deploy log. @throws BundleBuildError what the author has to change; the signal's reason; an ordinary
+ * @throws BundleBuildError what the author has to change; the signal's reason; an ordinary
  * error when the child cannot be run.
  */
-export async function buildBundle(input: BuildInput): Promise<{ bundle: BuiltBundle; warnings: readonly BuildFinding[] }> {
+export async function buildBundle(input: BuildInput): Promise<Built> {
   const { sandbox } = input;
   const limits = { ...BUILD_LIMITS, ...input.limits };
   // Ends the child where we cannot, because we were killed ourselves.
@@ -70,7 +78,11 @@ export async function buildBundle(input: BuildInput): Promise<{ bundle: BuiltBun
   if (reply.outcome === "refused") throw new BundleBuildError(reply.findings.map(definedOnly));
   const wasm = Object.entries(reply.wasm).map(([name, base64]) => [name, { type: "wasm", base64 }] as const);
   const modules: BuiltBundle["modules"] = { [MAIN_MODULE]: { type: "esm", text: reply.text }, ...Object.fromEntries(wasm) };
-  return { bundle: { mainModule: MAIN_MODULE, modules, checksum: input.checksum }, warnings: reply.warnings.map(definedOnly) };
+  return {
+    bundle: { mainModule: MAIN_MODULE, modules, checksum: input.checksum },
+    sourceMap: reply.sourceMap,
+    warnings: reply.warnings.map(definedOnly),
+  };
 }
 
 /** Null when the child was ended before it could answer. @throws when it never ran, or answers what it cannot. */

@@ -59,6 +59,12 @@ describe.each(places)("$kind", ({ current }) => {
         { "src/agent.ts": "export default { invoke: (name) => import(`./up/${name}.json`) };", "src/up": { link: "../.." } },
       ],
       ["a source map comment", { "src/agent.ts": `${agent}\n//# sourceMappingURL=../../secret.json` }],
+      ["a source map comment after code", { "src/agent.ts": `${agent} //# sourceMappingURL=../../secret.json` }],
+      ["an absolute source map comment", { "src/agent.ts": `${agent}\n/*# sourceMappingURL=${"/etc/passwd"} */` }],
+      [
+        "a linked source map",
+        { "src/agent.ts": `${agent}\n//# sourceMappingURL=agent.js.map`, "src/agent.js.map": { link: "../../secret.json" } },
+      ],
       ["tsconfig extends", { "src/agent.ts": agent, "tsconfig.json": '{ "extends": "../secret.js" }' }],
       [
         "a browser map",

@@ -34,6 +34,8 @@ export const buildReplySchema = z.discriminatedUnion("outcome", [
   z.strictObject({
     outcome: z.literal("built"),
     text: z.string(),
+    /** Of the main module, in JSON; without the sources themselves. */
+    sourceMap: z.string(),
     wasm: z.record(moduleName, z.base64()),
     warnings: findingsSchema,
   }),

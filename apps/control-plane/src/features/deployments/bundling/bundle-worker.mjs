@@ -38,6 +38,9 @@ const TEXT = [
   ".gql",
   ".prompt",
 ];
+/** Of these kinds of files esbuild looks for the comment. */
+const MAY_HAVE_SOURCE_MAP = new Set([".js", ".mjs", ".cjs", ".jsx", ".ts", ".mts", ".cts", ".tsx"]);
+const SOURCE_MAP_COMMENT = /\/[/*][#@]\s*sourceMappingURL=([^\s'"`*]+)/g;
 const EXPORTS_OF_AN_AGENT = ["default", "invoke", "fetch"];
 
 process.stdout.write("ready\n");
@@ -60,11 +63,12 @@ async function bundle() {
   const esbuild = createRequire(import.meta.url)(request.esbuild);
   try {
     const result = await esbuild.build(options(entry));
-    const output = Object.values(result.metafile.outputs)[0];
+    const output = result.metafile.outputs[request.mainModule];
     if (!output?.exports.some((name) => EXPORTS_OF_AN_AGENT.includes(name))) return refused([missingExport(output?.exports ?? [])]);
     return {
       outcome: "built",
-      text: result.outputFiles[0]?.text ?? "",
+      text: textOf(result.outputFiles, request.mainModule),
+      sourceMap: textOf(result.outputFiles, `${request.mainModule}.map`),
       wasm,
       warnings: result.warnings.slice(0, MAX_FINDINGS).map(findingOf),
     };
@@ -72,6 +76,14 @@ async function bundle() {
     const errors = messagesOf(error);
     return errors === null ? { outcome: "stopped" } : refused(errors.slice(0, MAX_FINDINGS).map(findingOf));
   }
+}
+
+/**
+ * @param {readonly import("esbuild").OutputFile[]} files
+ * @param {string} name
+ */
+function textOf(files, name) {
+  return files.find((file) => basename(file.path) === name)?.text ?? "";
 }
 
 /**
@@ -101,8 +113,9 @@ function options(entry) {
     logLimit: MAX_FINDINGS,
     // Replaces every tsconfig.json of the bundle, which could name files anywhere.
     tsconfigRaw: "{}",
-    // With source maps esbuild would read the files that `sourceMappingURL` comments name.
-    sourcemap: false,
+    // Where each place of the result comes from, through the bundle's own source maps. `guard` lets no comment name another file.
+    sourcemap: "external",
+    sourcesContent: false,
     loader: Object.fromEntries(TEXT.map((extension) => [extension, "text"])),
     plugins: [insideOnly()],
   };
@@ -198,7 +211,34 @@ function wasmModule(path) {
  */
 function guard({ path }) {
   if (!isInside(path)) return refusal(`an import leaves the bundle${ADVICE}`);
-  return overSourceLimit(path);
+  return overSourceLimit(path) ?? withoutForeignSourceMap(path);
+}
+
+/**
+ * esbuild reads the source map that a comment names by itself: it may be in the comment, or in the bundle, and nowhere else.
+ * @param {string} path
+ * @returns {OnLoadResult | undefined}
+ */
+function withoutForeignSourceMap(path) {
+  if (!MAY_HAVE_SOURCE_MAP.has(extname(path))) return undefined;
+  const text = readFileSync(path, "utf8");
+  let isChanged = false;
+  const contents = text.replaceAll(SOURCE_MAP_COMMENT, (comment, url) => {
+    if (url.startsWith("data:") || isOwnSourceMap(path, url)) return comment;
+    isChanged = true;
+    return comment.replaceAll("sourceMappingURL", "");
+  });
+  return isChanged ? { contents, loader: "default" } : undefined;
+}
+
+/**
+ * @param {string} path
+ * @param {string} url
+ */
+function isOwnSourceMap(path, url) {
+  if (!/^[\w./-]+$/.test(url)) return false;
+  const map = join(dirname(path), url);
+  return isInside(map) && overSourceLimit(map) === undefined;
 }
 
 /** Counts a file before it is read. @param {string} path */
