@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { join, resolve } from "node:path";
 import { parseEnvironment, ConfigurationError } from "@whs/platform/config";
 import { z } from "zod";
@@ -14,6 +15,9 @@ const list = z.string().transform((text) =>
     .map((part) => part.trim())
     .filter((part) => part !== ""),
 );
+
+const isServer = (server: string) =>
+  isIP(server) !== 0 || isIP(/^(?:\[(.+)\]|([^:]+)):\d{1,5}$/.exec(server)?.slice(1).join("") ?? "") !== 0;
 
 const environmentSchema = z.object({
   WHS_DATA_DIR: z.string().default(".whs").describe("a directory; the data plane's part is in its dataplane/"),
@@ -38,6 +42,7 @@ const environmentSchema = z.object({
   WHS_CELL_MAX_INVOCATIONS: whole(1, 10_000).default(2000).describe("invocations at once in one tenant's process, 1 to 10000"),
   WHS_CELL_MAX_FILES: whole(256, 1_048_576).default(8192).describe("open files of one tenant's process, from 256"),
   WHS_CELL_MAX_PROCESSES: whole(16, 100_000).default(128).describe("threads of one tenant's process, from 16"),
+  WHS_CELL_CPU_PERCENT: whole(10, 100_000).default(200).describe("percent of one processor that a tenant's process may use, from 10"),
   WHS_CELL_MAX_LOADS: whole(10, 100_000).default(200).describe("versions loaded before a tenant's process is recycled, from 10"),
   WHS_CELL_IDLE_SECONDS: whole(1, 86_400).default(600).describe("seconds without invocations after which a process stops, 1 to 86400"),
   WHS_CELL_HEARTBEAT_MS: whole(50, 60_000).default(500).describe("milliseconds between heartbeats, 50 to 60000"),
@@ -50,6 +55,10 @@ const environmentSchema = z.object({
     .string()
     .optional()
     .describe('a JSON file { "agents": { "<agentId>": ["api.example.com", "*.example.org"] } }'),
+  WHS_CELL_EGRESS_DNS: list
+    .refine((servers) => servers.every(isServer))
+    .default([])
+    .describe("comma-separated addresses of DNS servers for the names that agents use, with :port if it is not 53"),
   WHS_CELL_LOG_LINES_PER_SECOND: whole(1, 100_000).default(200).describe("log lines a second of one deployment that are kept, from 1"),
   WHS_TELEMETRY_JOURNAL_MB: whole(1, 1_048_576).default(256).describe("megabytes of events kept while the control plane is away, from 1"),
   WHS_PRICE_MILLION_REQUESTS: z.coerce.number().min(0).default(0.3).describe("US dollars"),
@@ -94,6 +103,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env) {
       maxInvocations: values.WHS_CELL_MAX_INVOCATIONS,
       maxFiles: values.WHS_CELL_MAX_FILES,
       maxProcesses: values.WHS_CELL_MAX_PROCESSES,
+      cpuPercent: values.WHS_CELL_CPU_PERCENT,
       maxLoads: values.WHS_CELL_MAX_LOADS,
       idleMs: values.WHS_CELL_IDLE_SECONDS * 1000,
       heartbeatMs: values.WHS_CELL_HEARTBEAT_MS,
@@ -101,7 +111,11 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env) {
       heartbeatWallMs: values.WHS_CELL_HEARTBEAT_WALL_MS,
       logLinesPerSecond: values.WHS_CELL_LOG_LINES_PER_SECOND,
     },
-    egress: { allow: values.WHS_CELL_EGRESS_ALLOW, rulesFile: values.WHS_CELL_EGRESS_RULES_FILE },
+    egress: {
+      allow: values.WHS_CELL_EGRESS_ALLOW,
+      rulesFile: values.WHS_CELL_EGRESS_RULES_FILE,
+      dnsServers: values.WHS_CELL_EGRESS_DNS,
+    },
     journalBytes: values.WHS_TELEMETRY_JOURNAL_MB * 1024 * 1024,
     prices: {
       perMillionRequests: values.WHS_PRICE_MILLION_REQUESTS,

@@ -1,6 +1,6 @@
 /** What the operating system tells about a process; null where it is gone, or where the system does not tell. */
 import { execFile } from "node:child_process";
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import { isSystemError } from "@whs/platform/durable-files";
 
@@ -36,6 +36,22 @@ export async function mainThreadMs(pid: number): Promise<number | null> {
 export async function residentBytes(pid: number): Promise<number | null> {
   const match = /^VmRSS:\s+(\d+) kB$/m.exec((await readProc(`/proc/${pid}/status`)) ?? "");
   return match === null ? null : Number(match[1]) * 1024;
+}
+
+/** Files that this process may have open; where the system does not tell, the fewest that systems grant. */
+export async function maxOpenFiles(): Promise<number> {
+  const match = /^Max open files\s+(\d+)/m.exec((await readProc("/proc/self/limits")) ?? "");
+  return match === null ? 1024 : Number(match[1]);
+}
+
+/** Files that a process has open. */
+export async function openFiles(pid: number): Promise<number | null> {
+  try {
+    return (await readdir(`/proc/${pid}/fd`)).length;
+  } catch (error) {
+    if (isSystemError(error, "ENOENT", "ESRCH", "EACCES")) return null;
+    throw error;
+  }
 }
 
 /** The process at the end of the chain of wrappers that began as `pid`. */

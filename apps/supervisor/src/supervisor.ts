@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { createDirectory } from "@whs/platform/durable-files";
 import { openEgressPolicy } from "@whs/platform/egress";
 import type { Logger } from "@whs/platform/log";
+import { maxOpenFiles } from "./process-info.ts";
 import { closeServer } from "@whs/platform/sandbox";
 import { openSecretStore } from "@whs/platform/secrets";
 import { assembleCell, COMPATIBILITY_DATE } from "@whs/runtimes/cell";
@@ -34,6 +35,12 @@ export interface Supervisor {
 /** Of the ten seconds that stopping may take. */
 const DRAIN_MS = 5_000;
 const DELIVER_MS = 2_500;
+/** Requests of one cell that wait for an answer at once; each takes two of its files. */
+const MAX_OUTBOUND = 128;
+/** Files that an open session takes of its cell, measured while it writes: databases with their logs and indexes, and its folder. */
+const FILES_OF_SESSION = 10;
+/** Share of a cell's files that sessions may have; connections take the others. */
+const FILES_FOR_SESSIONS = 0.6;
 /** Dispatcher's buffer while the control socket is slow. */
 const MAX_BUFFERED = 20_000;
 
@@ -55,7 +62,12 @@ export async function openSupervisor(config: SupervisorConfig, logger: Logger): 
     }),
     assembleCell({
       workerd: workerd.default,
-      limits: { maxInvocations: config.cell.maxInvocations, maxBuffered: MAX_BUFFERED },
+      limits: {
+        maxInvocations: config.cell.maxInvocations,
+        maxOutbound: Math.min(MAX_OUTBOUND, Math.floor(config.cell.maxFiles / 16)),
+        maxOpenSessions: Math.floor((config.cell.maxFiles * FILES_FOR_SESSIONS) / FILES_OF_SESSION),
+        maxBuffered: MAX_BUFFERED,
+      },
       maxHeapMb: config.cell.heapMb,
     }),
     openSecretStore({ ...config.secrets, log: logger }),
@@ -66,7 +78,7 @@ export async function openSupervisor(config: SupervisorConfig, logger: Logger): 
   ]);
   const filters = new AgentFilters();
   const loads = new Loads(registry, secrets, filters);
-  const egress = new EgressProxy(policy, registry, logger);
+  const egress = new EgressProxy(policy, registry, await maxOpenFiles(), logger);
   const telemetry = new TelemetryForwarder({ apiUrl: config.apiUrl, journal, registry, secrets, prices: config.prices, logger });
   const logs = new LogForwarder({
     apiUrl: config.apiUrl,
@@ -115,7 +127,6 @@ export async function openSupervisor(config: SupervisorConfig, logger: Logger): 
     await closeServer(api);
     await cells.close(DRAIN_MS);
     await Promise.all([telemetry.close(DELIVER_MS), logs.close(DELIVER_MS)]);
-    await egress.close();
     await secrets.close();
     await removeOwner(ownerFile);
   };

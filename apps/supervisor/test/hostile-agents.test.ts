@@ -1,22 +1,29 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { ProviderError } from "@whs/runtimes";
 import { failure, TestAgent } from "@whs/runtimes/conformance";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DataPlane } from "./data-plane.ts";
+import { DnsServer } from "@whs/platform/testing";
+import { answerOf, deployed, ECHO, SANDBOXES } from "./hostile.ts";
 
-const ECHO = `export default { invoke: ({ messages }) => "echo: " + messages[0].content };`;
+/** Names that an attacker's own name server points at what is private. */
+const PRIVATE_NAMES: Readonly<Record<string, { A?: string[]; AAAA?: string[] }>> = {
+  "loopback.attacker.test": { A: ["127.0.0.1"] },
+  "metadata.attacker.test": { A: ["169.254.169.254"], AAAA: ["fd00:ec2::254"] },
+  "mapped.attacker.test": { AAAA: ["::ffff:7f00:1"] },
+  "nat64.attacker.test": { AAAA: ["64:ff9b::7f00:1"] },
+  "sixth.attacker.test": { AAAA: ["::1", "fe80::1", "fc00::1", "2002:7f00:1::"] },
+  "many.attacker.test": { A: ["127.0.0.1", "10.0.0.1", "192.168.1.1"], AAAA: ["::1"] },
+};
 
-describe.each([
-  ["with every layer that the machine offers", {}],
-  ["without bubblewrap", { WHS_CELL_SANDBOX: "none" }],
-] as const)("hostile agents %s", (_name, environment) => {
+describe.each(SANDBOXES)("hostile agents %s", (_name, environment) => {
   let plane: DataPlane;
   let neighbour: TestAgent;
   /** Something private on this machine that no agent may reach. */
   let privateServer: Server;
   let privatePort: number;
   let privateHits = 0;
+  let dns: DnsServer;
 
   beforeAll(async () => {
     privateServer = createServer((_request, response) => {
@@ -25,31 +32,20 @@ describe.each([
     });
     await new Promise<void>((resolve) => privateServer.listen(0, "0.0.0.0", resolve));
     privatePort = (privateServer.address() as AddressInfo).port;
-    plane = await DataPlane.start({ environment: { ...environment, WHS_CELL_MEMORY_MB: "256", WHS_CELL_HEAP_MB: "512" } });
+    dns = await DnsServer.start((name, type) => PRIVATE_NAMES[name]?.[type] ?? []);
+    plane = await DataPlane.start({
+      environment: { ...environment, WHS_CELL_MEMORY_MB: "256", WHS_CELL_HEAP_MB: "512", WHS_CELL_EGRESS_DNS: dns.address },
+    });
     neighbour = await agent(ECHO);
     await neighbour.invoke("warm");
   });
   afterAll(async () => {
     privateServer.close();
     await plane.close();
+    await dns.close();
   });
 
-  /** Asks again as a client does who is told that it is worth it. */
-  async function answerOf(made: TestAgent, text: string): Promise<string> {
-    for (let tries = 1; ; tries += 1) {
-      try {
-        return (await made.invoke(text)).output.text;
-      } catch (error) {
-        if (!(error instanceof ProviderError) || !error.retryable || tries === 5) throw error;
-      }
-    }
-  }
-
-  async function agent(source: string, sessionful = false): Promise<TestAgent> {
-    const made = new TestAgent(plane, {});
-    await made.deploy(source, { sessionful });
-    return made;
-  }
+  const agent = (source: string, sessionful = false): Promise<TestAgent> => deployed(plane, source, { sessionful });
 
   test("an agent that spins is killed; its neighbour never notices, and its own tenant is served again", async () => {
     const bad = await agent(
@@ -113,6 +109,19 @@ describe.each([
     expect(privateHits).toBe(0);
   });
 
+  test("names that lead to private addresses are refused, whatever their form, and asked of the operator's name server", async () => {
+    const curious = await agent(
+      `export default { async invoke({ messages }) { try { return "REACHED " + (await fetch(messages[0].content)).status; } catch (error) { return error.message; } } };`,
+    );
+    for (const name of Object.keys(PRIVATE_NAMES)) {
+      expect((await curious.invoke(`http://${name}:${privatePort}/`)).output.text).toBe(
+        `The request was refused: ${name} has no public address.`,
+      );
+      expect(dns.questions).toContain(`${name} A`);
+    }
+    expect(privateHits).toBe(0);
+  });
+
   test("raw sockets and other protocols lead nowhere", async () => {
     const curious = await agent(`import { connect } from "cloudflare:sockets"; import net from "node:net";
       export default { async invoke() {
@@ -120,13 +129,18 @@ describe.each([
           connect: async () => { const socket = connect({ hostname: "127.0.0.1", port: ${privatePort} }); await socket.opened; return "open"; },
           net: () => new Promise((resolve, reject) => net.connect(${privatePort}, "127.0.0.1").on("connect", () => resolve("open")).on("error", reject)),
           unix: () => fetch("http://control/loads/x"),
+          socket: () => new Promise((resolve, reject) => { const socket = new WebSocket("ws://127.0.0.1:${privatePort}/"); socket.onopen = () => resolve("open"); socket.onerror = (event) => reject(event); }),
+          file: async () => (await fetch("file:///etc/passwd")).status,
+          cache: () => caches.default.match("http://127.0.0.1:${privatePort}/"),
           websocket: async () => (await fetch("http://127.0.0.1:${privatePort}/", { headers: { Upgrade: "websocket" } })).status,
         };
         const results = [];
         for (const [name, run] of Object.entries(tries)) results.push(name + "=" + await run().then((value) => "REACHED " + value, () => "refused"));
         return results.join(" ");
       } };`);
-    expect((await curious.invoke("x")).output.text).toBe("connect=refused net=refused unix=refused websocket=refused");
+    expect((await curious.invoke("x")).output.text).toBe(
+      "connect=refused net=refused unix=refused socket=refused file=refused cache=refused websocket=refused",
+    );
     expect(privateHits).toBe(0);
   });
 
@@ -141,6 +155,54 @@ describe.each([
     );
     const seen = JSON.parse((await curious.invoke("x")).output.text) as Record<string, unknown>;
     expect(seen).toEqual({ env: [], moduleEnv: [], process: [], etc: "refused", data: "refused", proc: "refused", child: "refused" });
+  });
+
+  test("the file system that an agent sees is its own bundle and memory", async () => {
+    const curious = await agent(
+      `import fs from "node:fs"; export default { invoke() {
+      fs.writeFileSync("/tmp/mine", "kept in memory");
+      const read = (path) => { try { return fs.readFileSync(path, "utf8"); } catch { return "refused"; } };
+      const write = (path) => { try { fs.writeFileSync(path, "x"); return "WROTE " + path; } catch { return "refused"; } };
+      return JSON.stringify({ root: fs.readdirSync("/").toSorted(), tmp: read("/tmp/mine"), environ: read("/proc/self/environ"), passwd: read("/etc/passwd"),
+        link: (() => { try { fs.symlinkSync("/etc/passwd", "/tmp/link"); return read("/tmp/link"); } catch { return "refused"; } })(),
+        writes: ["/bundle/agent.js", "/cell/storage/x", "/etc/x", ${JSON.stringify("DATA")} + "/x"].map(write) });
+    } };`.replace("DATA", plane.folder),
+    );
+    expect(JSON.parse((await curious.invoke("x")).output.text)).toEqual({
+      root: ["bundle", "dev", "tmp"],
+      tmp: "kept in memory",
+      environ: "refused",
+      passwd: "refused",
+      link: "refused",
+      writes: ["refused", "refused", "refused", "refused"],
+    });
+  });
+
+  test("a handler sees no header of ours, and what it answers in our headers counts for nothing", async () => {
+    const curious = await agent(`export default { async fetch(request) {
+      return Response.json({ output: { text: JSON.stringify([...request.headers.keys()].filter((name) => /whs|egress|figures|token|session/.test(name))) } },
+        { headers: { "x-whs-figures": "999999;9;9;1", "x-whs-session": "ses_other", "x-whs-write-token": "x" } });
+    } };`);
+    const { output, usage, sessionStored } = await curious.invoke("x");
+    expect(output.text).toBe("[]");
+    expect(usage).toMatchObject({ tokensEstimated: true, toolCalls: 0 });
+    expect(sessionStored).toBe(false);
+  });
+
+  test("an agent that finds the platform's own modules can write to no session but the one that it serves", async () => {
+    const curious = await agent(
+      `import { port } from "whs-port"; export default { async invoke() {
+        const tries = ["", "x", "00000000-0000-4000-8000-000000000000"];
+        const results = [];
+        for (const token of tries) results.push(await port.apply(token, [["put", "k", "forged"]]).then(() => "WROTE", (error) => error.message));
+        for (const name of ["fetch", "tail", "destroy", "invoke"]) results.push(await Promise.resolve().then(() => port[name]("http://control/loads/x")).then(() => "REACHED " + name, () => "refused"));
+        return [...new Set(results)].join(" | ");
+      } };`,
+      true,
+    );
+    expect((await curious.invoke("x", { providerSessionId: "ses_1" })).output.text).toBe(
+      "The invocation has ended: its session takes no more writes. | refused",
+    );
   });
 
   test("an agent cannot read another tenant's session, nor another agent's of its own tenant, by their names", async () => {

@@ -8,7 +8,7 @@ import type { Heartbeat } from "@whs/runtimes/cell";
 import type { Logger } from "@whs/platform/log";
 import { closeServer } from "@whs/platform/sandbox";
 import type { Loads } from "../deployments/loads.ts";
-import { isRunning, residentBytes } from "../process-info.ts";
+import { isRunning, openFiles, residentBytes } from "../process-info.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import { listenForCell, type Reports } from "./cell-control.ts";
 import { CellGateway } from "./cell-gateway.ts";
@@ -27,6 +27,8 @@ export interface CellDependencies {
   idleMs: number;
   maxLoads: number;
   memoryBytes: number;
+  /** Files that a cell's process may have open; it dies of the next one. */
+  maxFiles: number;
   logger: Logger;
 }
 
@@ -35,6 +37,8 @@ export type CellEnd = { crashed: boolean; reason: string };
 
 /** A cell that uses this share of its memory is replaced, before the kernel ends it in the middle of its work. */
 const FULL_MEMORY = 0.85;
+/** So is one that has this share of its files open: sessions that were used lately keep theirs. */
+const FULL_FILES = 0.7;
 /** What runs when a cell is replaced has so long; new invocations wait for the next cell meanwhile. */
 const DRAIN_MS = 5_000;
 /** A cell that has loaded this many times its share of versions is replaced even while something runs in it. */
@@ -159,7 +163,7 @@ export class Cell {
   }
 
   private async beat(beat: Heartbeat): Promise<void> {
-    const { idleMs, maxLoads, memoryBytes, logger } = this.dependencies;
+    const { idleMs, maxLoads, memoryBytes, maxFiles, logger } = this.dependencies;
     if (beat.dropped > (this.lastBeat?.dropped ?? 0))
       logger.warn({ cell: this.paths.name, dropped: beat.dropped }, "A cell dropped records that it could not deliver");
     this.lastBeat = beat;
@@ -169,7 +173,10 @@ export class Cell {
     if (beat.loads > (idle ? maxLoads : maxLoads * OVERDUE)) return this.stop(`recycled after ${beat.loads} loads`, DRAIN_MS);
     const resident = await residentBytes(this.process.pid);
     if (resident !== null && resident > memoryBytes * FULL_MEMORY)
-      await this.stop(`recycled at ${Math.round(resident / 1e6)} MB`, DRAIN_MS);
+      return this.stop(`recycled at ${Math.round(resident / 1e6)} MB`, DRAIN_MS);
+    // Counting them costs more than a heartbeat, and whoever does nothing opens none.
+    const files = idle ? null : await openFiles(this.process.pid);
+    if (files !== null && files > maxFiles * FULL_FILES) await this.stop(`recycled at ${files} open files`, DRAIN_MS);
   }
 
   private killHung(reason: string): void {

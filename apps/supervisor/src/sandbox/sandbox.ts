@@ -26,6 +26,7 @@ export interface SandboxOptions {
   workerd: string;
   memoryMb: number;
   maxProcesses: number;
+  cpuPercent: number;
   maxFiles: number;
   /** Keeps control groups of several supervisors apart. */
   owner: string;
@@ -59,6 +60,7 @@ export async function planSandbox(options: SandboxOptions): Promise<Sandbox> {
   const { cgroups, reason } = await openCgroups(options.owner, {
     memoryBytes: options.memoryMb * 1024 * 1024,
     processes: options.maxProcesses,
+    cpuPercent: options.cpuPercent,
   });
   const wanted = chooseUser(tools, "cells", "supervisor");
   const bubblewrap = await tryBubblewrap(options, tools, wanted);
@@ -196,6 +198,9 @@ function describeLayers({ options, tools, cgroups, user, bubblewrap }: Plan, cgr
     cgroups?.processes === true
       ? { layer: "process limit", active: true, detail: `control group: ${options.maxProcesses} threads` }
       : { layer: "process limit", active: false, detail: cgroupReason },
+    cgroups?.cpu === true
+      ? { layer: "cpu limit", active: true, detail: `control group: ${options.cpuPercent} % of one processor` }
+      : { layer: "cpu limit", active: false, detail: cgroupReason },
     { layer: "open files limit", active: limited, detail: limited ? `${options.maxFiles} files` : "prlimit (util-linux) is missing" },
   ];
 }

@@ -1,5 +1,5 @@
 import { Transform, type TransformCallback } from "node:stream";
-import { EgressRefusal } from "./destination.ts";
+import { EgressRefusal } from "./refusal.ts";
 
 /** Cuts a transfer off instead of letting it fill the memory of whoever reads it. */
 export class BoundedBody extends Transform {

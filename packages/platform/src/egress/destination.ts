@@ -1,12 +1,8 @@
-import { type LookupAddress, lookup } from "node:dns";
+import { lookup } from "node:dns";
 import { isIP, type LookupFunction } from "node:net";
 import { isPublicAddress } from "../addresses/index.ts";
 import type { EgressPolicy } from "./policy.ts";
-
-/** A connection that an agent may not make. The message is for the agent's author. */
-export class EgressRefusal extends Error {
-  override readonly name = "EgressRefusal";
-}
+import { EgressRefusal } from "./refusal.ts";
 
 export interface Destination {
   /** In lower case, without brackets. */
@@ -27,17 +23,5 @@ export function allowedDestination(policy: EgressPolicy, agentId: string, wanted
   if (policy.opensPrivate(host, port)) return { host, port, lookup };
   // An address is connected to without being looked up, so it is checked here.
   if (isIP(host) !== 0 && !isPublicAddress(host)) throw new EgressRefusal(`${host} is not a public address`);
-  return { host, port, lookup: lookupPublic };
+  return { host, port, lookup: policy.lookupPublic };
 }
-
-/** Gives the socket only public addresses, and refuses a name that has none. Nothing resolves the name a second time. */
-export const lookupPublic: LookupFunction = (hostname, options, callback) => {
-  lookup(hostname, { ...options, all: true }, (error, addresses: LookupAddress[]) => {
-    if (error !== null) return callback(error, []);
-    const open = addresses.filter(({ address }) => isPublicAddress(address));
-    const [first] = open;
-    if (first === undefined) return callback(new EgressRefusal(`${hostname} has no public address`), []);
-    if (options.all === true) callback(null, open);
-    else callback(null, first.address, first.family);
-  });
-};

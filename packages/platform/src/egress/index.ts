@@ -1,4 +1,5 @@
 /** Where agents may go: the public internet, less what an agent's own list forbids, plus what the operator opened. */
 export { BoundedBody } from "./bounded-body.ts";
-export { allowedDestination, type Destination, EgressRefusal, lookupPublic } from "./destination.ts";
+export { allowedDestination, type Destination } from "./destination.ts";
 export { type EgressPolicy, openEgressPolicy } from "./policy.ts";
+export { EgressRefusal } from "./refusal.ts";

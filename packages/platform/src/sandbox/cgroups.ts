@@ -6,6 +6,8 @@ import { runCommand } from "./run-command.ts";
 export interface CgroupLimits {
   memoryBytes: number;
   processes: number;
+  /** Of one processor's time: 200 is two processors. Absent: unbounded. */
+  cpuPercent?: number;
 }
 
 /** Control groups that this process can make and that hold what is put into them. */
@@ -13,6 +15,7 @@ export interface Cgroups {
   /** Which bounds they give. */
   memory: boolean;
   processes: boolean;
+  cpu: boolean;
   /** Makes the groups of a sandbox and returns the files that a process writes its own pid to. */
   create(name: string): Promise<readonly string[]>;
   remove(name: string): Promise<void>;
@@ -24,16 +27,19 @@ interface Hierarchy {
 }
 
 const ROOT = "/sys/fs/cgroup";
+/** Of the scheduler, in microseconds; the kernel's default. */
+const CPU_PERIOD_US = 100_000;
 
 /** Null, with the reason, where control groups cannot be used. `owner` keeps several servers on one machine apart. */
 export async function openCgroups(owner: string, limits: CgroupLimits): Promise<{ cgroups: Cgroups | null; reason: string }> {
   if (process.platform !== "linux") return { cgroups: null, reason: "control groups exist on Linux only" };
-  const { memory, processes, reason } = await findHierarchies(limits);
-  const usable = [...new Set([memory, processes])].filter((hierarchy) => hierarchy !== null);
+  const { memory, processes, cpu, reason } = await findHierarchies(limits);
+  const usable = [...new Set([memory, processes, cpu])].filter((hierarchy) => hierarchy !== null);
   if (usable.length === 0) return { cgroups: null, reason };
   const cgroups: Cgroups = {
     memory: memory !== null,
     processes: processes !== null,
+    cpu: cpu !== null,
     create: (name) => Promise.all(usable.map((hierarchy) => createGroup(hierarchy, `whs-${owner}-${name}`))),
     remove: async (name) => {
       for (const { folder } of usable) await removeGroup(join(folder, `whs-${owner}-${name}`));
@@ -49,15 +55,19 @@ export function joinGroups(files: readonly string[]): readonly string[] {
 }
 
 async function findHierarchies(limits: CgroupLimits) {
-  const v2 = { "memory.max": String(limits.memoryBytes), "memory.swap.max": "0", "pids.max": String(limits.processes) };
+  const quotaUs = limits.cpuPercent === undefined ? null : String(Math.round((limits.cpuPercent / 100) * CPU_PERIOD_US));
   const controllers = await readText(join(ROOT, "cgroup.controllers"));
   if (controllers !== null) {
-    const unified = await proven({ folder: ROOT, limits: v2 });
-    return { memory: unified, processes: unified, reason: "the control groups (v2) of this process cannot be divided" };
+    const bounds = { "memory.max": String(limits.memoryBytes), "memory.swap.max": "0", "pids.max": String(limits.processes) };
+    const hasCpu = quotaUs !== null && controllers.split(/\s+/).includes("cpu");
+    const withCpu = hasCpu ? await proven({ folder: ROOT, limits: { ...bounds, "cpu.max": `${quotaUs} ${CPU_PERIOD_US}` } }) : null;
+    const unified = withCpu ?? (await proven({ folder: ROOT, limits: bounds }));
+    return { memory: unified, processes: unified, cpu: withCpu, reason: "the control groups (v2) of this process cannot be divided" };
   }
   const memory = await proven({ folder: join(ROOT, "memory"), limits: { "memory.limit_in_bytes": String(limits.memoryBytes) } });
   const processes = await proven({ folder: join(ROOT, "pids"), limits: { "pids.max": String(limits.processes) } });
-  return { memory, processes, reason: "control groups cannot be written" };
+  const cpu = quotaUs === null ? null : await proven({ folder: join(ROOT, "cpu"), limits: { "cpu.cfs_quota_us": quotaUs } });
+  return { memory, processes, cpu, reason: "control groups cannot be written" };
 }
 
 /** A hierarchy counts only when a real process can be put into a group of it. */

@@ -9,6 +9,7 @@ export interface IsolationLayer {
     | "network"
     | "memory limit"
     | "process limit"
+    | "cpu limit"
     | "open files limit";
   active: boolean;
   detail: string;

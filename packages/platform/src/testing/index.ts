@@ -9,6 +9,7 @@ import pg from "pg";
 import { inject } from "vitest";
 
 export { startIssuer, type TestIssuer } from "./issuer.ts";
+export { DnsServer } from "./dns-server.ts";
 
 declare module "vitest" {
   export interface ProvidedContext {

@@ -67,6 +67,9 @@ export const PORT_BINDING = "WHS_PORT";
 /** Class in the shim that runs a session's invocations inside its facet. */
 export const SESSION_CLASS = "AgentSession";
 
+/** Words with which a session's object ends itself. */
+export const CLOSED = "The session is gone.";
+
 /** Key of the session objects' namespace, and so their folder in the cell's storage. */
 export const SESSION_FOLDER = "sessions";
 

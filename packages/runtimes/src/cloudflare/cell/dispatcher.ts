@@ -7,6 +7,7 @@ import { INSPECT_URL, type CellFailure } from "./answers.ts";
 import type { Heartbeat } from "./control.ts";
 import type { CellEnv } from "./env.ts";
 import { drain, invocationsInFlight, invoke, parseInvocation, records } from "./invocations.ts";
+import { Gate } from "./gate.ts";
 import { forgetTicket, loadCount, loadWorker, withoutSecrets } from "./loads.ts";
 import { logs, tailRecords, type TailEvent } from "./log-tail.ts";
 import { destroyObject, destroySession, applyFirstWrites } from "./sessions.ts";
@@ -18,19 +19,27 @@ interface DeploymentProps {
   deploymentId: string;
 }
 
+/** Requests of all agents of the cell that wait for the beginning of an answer; the proxy bounds those that are being read. */
+const outbound = new Gate(20_000);
+
 /** Every request that an agent makes leaves through here, with a name that it cannot forge. */
 export class Egress extends WorkerEntrypoint<CellEnv, DeploymentProps> {
   async fetch(request: Request): Promise<Response> {
     const headers = new Headers(request.headers);
     headers.set("x-whs-egress-url", request.url);
     headers.set("x-whs-egress-deployment", this.ctx.props.deploymentId);
-    const response = await this.env.EGRESS.fetch("http://egress/", {
-      method: request.method,
-      headers,
-      body: request.body,
-      redirect: "manual",
-      signal: request.signal,
-    });
+    const answer = outbound.run(this.env.LIMITS.maxOutbound, () =>
+      this.env.EGRESS.fetch("http://egress/", {
+        method: request.method,
+        headers,
+        body: request.body,
+        redirect: "manual",
+        signal: request.signal,
+      }),
+    );
+    // An agent that goes away must not take its place in the line with it.
+    this.ctx.waitUntil(answer.catch(() => undefined));
+    const response = await answer;
     const refusal = response.headers.get("x-whs-egress-error");
     if (refusal !== null) throw new TypeError(decodeURIComponent(refusal));
     return response;

@@ -17,6 +17,10 @@ export interface CellEnv {
 export interface CellLimits {
   /** Invocations at once; more are refused before they start. */
   maxInvocations: number;
+  /** Requests of agents that wait for the beginning of an answer at once; more wait in line. */
+  maxOutbound: number;
+  /** Sessions whose files are open at once. */
+  maxOpenSessions: number;
   /** Telemetry records and log events held while the supervisor is slow or away. */
   maxBuffered: number;
 }

@@ -1,6 +1,7 @@
-import { SESSION_FOLDER } from "./answers.ts";
+import { CLOSED, SESSION_FOLDER } from "./answers.ts";
 import type { SessionList } from "./control.ts";
 import type { CellEnv } from "./env.ts";
+import { OpenSessions } from "./open-sessions.ts";
 
 /**
  * Which sessions hold something. Opening a session's object makes files, so an invocation of a session that
@@ -14,6 +15,8 @@ let listing: Promise<void> | null = null;
 const busy = new Map<string, Promise<void>>();
 /** Invocations that run in a session's object now. */
 const visits = new Map<string, number>();
+/** Objects that may have files open. */
+const open = new OpenSessions();
 /** Ids remembered at most; one that was forgotten costs a look at the disk. */
 const MAX_KNOWN = 100_000;
 
@@ -23,9 +26,10 @@ export interface Visit {
   leave(): void;
 }
 
+/** @throws TooManySessions */
 export async function enterSession(env: CellEnv, objectId: string): Promise<Visit> {
   await untilFree(objectId);
-  if (stored.has(objectId)) return visitStored(objectId);
+  if (stored.has(objectId)) return visitStored(env, objectId);
   const free = hold(objectId);
   try {
     await (listing ??= listStored(env));
@@ -35,9 +39,34 @@ export async function enterSession(env: CellEnv, objectId: string): Promise<Visi
     throw error;
   }
   markStored(objectId);
-  const visit = visitStored(objectId);
+  const visit = visitStored(env, objectId);
   free();
   return visit;
+}
+
+/** Makes room for the files of a session that is to be opened. */
+export function openSession(env: CellEnv, objectId: string): Promise<void> {
+  return open.open(objectId, {
+    most: env.LIMITS.maxOpenSessions,
+    now: Date.now(),
+    inUse: (id) => visits.has(id) || busy.has(id),
+    close: async (id) => {
+      const free = hold(id);
+      try {
+        await closeObject(env, id);
+      } finally {
+        free();
+      }
+    },
+  });
+}
+
+/** Ends an object that nobody uses, so that its files close; what it holds is on the disk. */
+export async function closeObject(env: CellEnv, objectId: string): Promise<void> {
+  const session = env.SESSION.get(env.SESSION.idFromString(objectId));
+  await session.close().catch((error: unknown) => {
+    if (!String(error).includes(CLOSED)) throw error;
+  });
 }
 
 /** Runs `remove` while nobody uses the session; does nothing when somebody does, whose own end will come back to it. */
@@ -65,13 +94,19 @@ export function markStored(objectId: string): void {
   stored.add(objectId);
 }
 
-function visitStored(objectId: string): Visit {
+async function visitStored(env: CellEnv, objectId: string): Promise<Visit> {
   visits.set(objectId, (visits.get(objectId) ?? 0) + 1);
   const leave = () => {
     const others = (visits.get(objectId) ?? 1) - 1;
     if (others === 0) visits.delete(objectId);
     else visits.set(objectId, others);
   };
+  try {
+    await openSession(env, objectId);
+  } catch (error) {
+    leave();
+    throw error;
+  }
   return { fresh: false, leave };
 }
 

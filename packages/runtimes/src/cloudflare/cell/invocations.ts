@@ -4,6 +4,7 @@ import type { InvocationRecord, LoadTicket } from "./control.ts";
 import type { CellEnv } from "./env.ts";
 import { enterSession, isKnownStored, type Visit } from "./fresh-sessions.ts";
 import { loadWorker, ticketFor, wasUnserved } from "./loads.ts";
+import { TooManySessions } from "./open-sessions.ts";
 import { Outbox } from "./outbox.ts";
 import { failureResponse, Meter, relayStream, relayUnary } from "./relay.ts";
 import { allowWrites, endWrites, removeEmptySession, sessionObjectId } from "./sessions.ts";
@@ -80,7 +81,8 @@ async function run(env: CellEnv, context: CellContext, request: Request, target:
     const body = await request.text();
     if (!ticket.sessionful || target.sessionId === null) return await callAgent(env, context, request, target, meter, body, ticket, null);
     return await callInSession(env, context, request, target, meter, body, ticket, target.sessionId);
-  } catch {
+  } catch (error) {
+    if (error instanceof TooManySessions) return meter.refuse(ALL_OPEN);
     return unanswered(request, meter);
   }
 }
@@ -177,6 +179,12 @@ function agentHeaders(request: Request, target: InvocationTarget, ticket: LoadTi
 const UNSERVED: CellFailure = {
   kind: "transient",
   message: "The agent's code or secrets cannot be read now.",
+  retryable: true,
+  reached: false,
+};
+const ALL_OPEN: CellFailure = {
+  kind: "capacity",
+  message: "Too many sessions are in use at once in this cell.",
   retryable: true,
   reached: false,
 };

@@ -2,7 +2,7 @@ import { TRACE_HEADER } from "./answers.ts";
 import type { LogRecord } from "./control.ts";
 import { Outbox } from "./outbox.ts";
 
-export const logs = new Outbox<LogRecord>("/logs");
+export const logs = new Outbox<LogRecord>("/logs", ({ message }) => message.length);
 
 /** What workerd reports about one event in an agent's isolate. */
 export interface TailEvent {

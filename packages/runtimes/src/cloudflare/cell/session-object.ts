@@ -1,11 +1,10 @@
 import { DurableObject, type DurableObjectClass, type Fetcher } from "cloudflare:workers";
-import { LOAD_HEADER, SESSION_CLASS, STREAM_URL } from "./answers.ts";
+import { CLOSED, LOAD_HEADER, SESSION_CLASS, STREAM_URL } from "./answers.ts";
 import type { CellEnv } from "./env.ts";
 import { loadWorker } from "./loads.ts";
 import type { Write } from "./session-store.ts";
 
 const FACET = "agent";
-export const CLOSED = "The session is gone.";
 
 export interface SessionStub extends Fetcher {
   apply(loadId: string, writes: readonly Write[]): Promise<void>;

@@ -1,6 +1,6 @@
 import type { CellEnv } from "./env.ts";
-import { isKnownStored, isStored, markStored, removeSession } from "./fresh-sessions.ts";
-import { CLOSED } from "./session-object.ts";
+import { Gate } from "./gate.ts";
+import { closeObject, isKnownStored, isStored, markStored, openSession, removeSession } from "./fresh-sessions.ts";
 import type { Write } from "./session-store.ts";
 
 /** A session belongs to an agent, not to one of its deployments, so that it outlives a deploy. */
@@ -35,6 +35,7 @@ export async function applyFirstWrites(env: CellEnv, deploymentId: string, token
   const { objectId, agentId, loadId } = writer;
   if (!isKnownStored(objectId)) await tellSupervisor(env, "PUT", agentId, objectId);
   markStored(objectId);
+  await openSession(env, objectId);
   await env.SESSION.get(env.SESSION.idFromString(objectId)).apply(loadId, writes);
 }
 
@@ -56,14 +57,17 @@ export async function destroyObject(env: CellEnv, agentId: string, objectId: str
 async function removeObject(env: CellEnv, agentId: string, objectId: string): Promise<void> {
   const session = env.SESSION.get(env.SESSION.idFromString(objectId));
   await session.destroy();
-  await session.close().catch((error: unknown) => {
-    if (!String(error).includes(CLOSED)) throw error;
-  });
+  await closeObject(env, objectId);
   await tellSupervisor(env, "DELETE", agentId, objectId);
 }
 
+/** Requests to the supervisor about sessions; as many invocations as may run at all may wait. */
+const messages = new Gate(Infinity);
+
 async function tellSupervisor(env: CellEnv, method: "PUT" | "DELETE", agentId: string, objectId: string): Promise<void> {
-  const response = await env.CONTROL.fetch(`http://control/sessions/${agentId}/${objectId}`, { method });
-  await response.arrayBuffer();
-  if (!response.ok) throw new Error(`The supervisor answered ${response.status} for a session.`);
+  await messages.run(env.LIMITS.maxOutbound, async () => {
+    const response = await env.CONTROL.fetch(`http://control/sessions/${agentId}/${objectId}`, { method });
+    await response.arrayBuffer();
+    if (!response.ok) throw new Error(`The supervisor answered ${response.status} for a session.`);
+  });
 }
