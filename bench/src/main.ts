@@ -1,9 +1,11 @@
 import { benchDeploy } from "./deploy.ts";
 import { benchInvoke } from "./invoke.ts";
+import { benchTelemetry } from "./telemetry.ts";
 
 const benchmarks: Readonly<Record<string, { says: string; run: () => Promise<void> }>> = {
   invoke: { says: "the gateway against the same cell called directly on its socket", run: benchInvoke },
   deploy: { says: "a deploy from accepted to active", run: benchDeploy },
+  telemetry: { says: "events taken over HTTP against single inserts and COPY on the same server", run: benchTelemetry },
 };
 
 const [name = "--list"] = process.argv.slice(2);

@@ -18,7 +18,12 @@ export async function startSubject(): Promise<Subject> {
   const dataDir = await mkdtemp(path.join(tmpdir(), "whs-bench-"));
   const tiersFile = path.join(dataDir, "tiers.yaml");
   await writeFile(tiersFile, await unlimitedTiers());
-  const stack = await startStack({ dataDir, ports: FREE_PORTS, environment: { ...process.env, WHS_TIERS_FILE: tiersFile } });
+  const stack = await startStack({
+    dataDir,
+    ports: FREE_PORTS,
+    processes: ["identity", "supervisor", "whs"],
+    environment: { ...process.env, WHS_TIERS_FILE: tiersFile },
+  });
   const person = await signUp(stack.endpoints);
   return {
     stack,

@@ -69,8 +69,13 @@ function mapFields(value: object, change: (name: string, item: unknown) => unkno
   return Object.fromEntries(changed.filter(([, item]) => item !== undefined));
 }
 
+/** Answers for schemas, which live as long as the process; finding one out takes longer than parsing a small body. */
+const optional = new WeakMap<z.core.$ZodType, boolean>();
+
 function isOptional(field: z.core.$ZodType): boolean {
-  return z.safeParse(field, undefined).success && !z.safeParse(field, null).success;
+  let answer = optional.get(field);
+  if (answer === undefined) optional.set(field, (answer = z.safeParse(field, undefined).success && !z.safeParse(field, null).success));
+  return answer;
 }
 
 function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
