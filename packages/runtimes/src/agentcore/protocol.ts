@@ -1,0 +1,84 @@
+/**
+ * What passes between the adapter (trusted) and the wrapper in an agent's container (untrusted: agent code shares its process).
+ * The wrapper answers plain invoke/v1 callers too; the adapter's requests bear a `whs` member, its answers another one.
+ */
+import type { InvokeOptions, Message } from "@whs/agent";
+
+/** Where the image keeps the wrapper, the agent and what the wrapper has to know of it. */
+export const IMAGE_ROOT = "opt/whs";
+export const WRAPPER_FILE = "wrapper.js";
+export const DESCRIPTION_FILE = "agent.json";
+export const AGENT_FOLDER = "agent";
+/** Where the platform mounts a session's own storage, if it is configured to; AgentCore wants `/mnt/<one name>`. */
+export const SESSION_MOUNT = "/mnt/session";
+export const CONTAINER_PORT = 8080;
+/** An agent's variables stand under this prefix, so that none of them can change how the wrapper or Node itself runs. */
+export const ENV_PREFIX = "WHS_ENV_";
+
+/** `agent.json` in the image. */
+export interface AgentDescription {
+  mainModule: string;
+  modules: Readonly<Record<string, "esm" | "text" | "json" | "wasm" | "data">>;
+  sessionful: boolean;
+}
+
+export interface InvocationRequest {
+  input: { messages: readonly Message[] };
+  sessionId?: string;
+  options?: InvokeOptions;
+  metadata: { traceId: string; traceparent?: string };
+  whs: { kind: "invoke"; eventId: string; timeoutMs: number };
+}
+export type WrapperRequest =
+  | InvocationRequest
+  /** Whether the agent's code could be loaded. */
+  | { whs: { kind: "inspect" } }
+  /** Ends an invocation of this container, whose own answer then tells how it ended. */
+  | { whs: { kind: "cancel"; eventId: string } }
+  /** Deletes what a session has stored. */
+  | { whs: { kind: "forget"; sessionId: string } };
+
+export interface WrapperFigures {
+  /** Null when the agent reported none. */
+  tokens: number | null;
+  toolCalls: number;
+  /** UTF-16 units of output text. */
+  characters: number;
+  /** Whether the session holds anything now. */
+  stored: boolean;
+}
+export interface WrapperLine {
+  /** Epoch milliseconds. */
+  at: number;
+  level: "debug" | "info" | "warn" | "error";
+  message: string;
+  /** False for what was written outside of any invocation. */
+  traced: boolean;
+}
+
+/** Answer to an unary invocation. */
+export type InvocationAnswer =
+  | { output: { text: string; messages?: readonly Message[] }; whs: { figures: WrapperFigures; lines: readonly WrapperLine[] } }
+  | { error: WrapperFailure; whs: { lines: readonly WrapperLine[] } };
+
+export interface WrapperFailure {
+  code: "RUNTIME_ERROR" | "INVALID_REQUEST";
+  /** Safe to show. */
+  message: string;
+  retryable: boolean;
+  /** `cancelled` by request, `timeout` by the wrapper's own clock, else the agent's own failure. */
+  reason: "cancelled" | "timeout" | "agent" | "request";
+}
+
+/** Events of a stream: `delta`*, `lines`* between them, then one of `done` and `error`. */
+export interface DoneEvent {
+  messages?: readonly Message[];
+  whs: WrapperFigures;
+}
+export interface InspectAnswer {
+  whs: { ok: true; form: string; node: string } | { ok: false; message: string };
+}
+
+/** `output` of an invocation: 8 MiB of text and messages; their JSON may be twice that when it must be escaped. */
+export const MAX_OUTPUT_BYTES = 8 * 1024 * 1024;
+export const MAX_WIRE_BYTES = 2 * MAX_OUTPUT_BYTES + 2 * 1024 * 1024;

@@ -1,0 +1,15 @@
+/** The only reader of the container's environment. */
+import { ENV_PREFIX } from "../protocol.ts";
+
+/** The agent's variables, under their own names; code that looks into the process's environment finds them there too. */
+export function takeEnvironment(): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const [name, value] of Object.entries(process.env)) {
+    if (!name.startsWith(ENV_PREFIX) || value === undefined) continue;
+    const key = name.slice(ENV_PREFIX.length);
+    found[key] = value;
+    delete process.env[name];
+    process.env[key] ??= value;
+  }
+  return found;
+}
