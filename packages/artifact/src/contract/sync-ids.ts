@@ -65,8 +65,11 @@ interface Edit {
 
 function placeId(map: YAMLMap, text: string, id: string): Edit {
   const pair = map.items.find(({ key }) => isScalar(key) && key.value === "id");
-  if (pair !== undefined && isScalar(pair.value) && pair.value.value !== null && pair.value.range)
-    return { start: pair.value.range[0], end: pair.value.range[1], text: id };
+  if (pair !== undefined && isScalar(pair.value) && pair.value.value !== null && pair.value.range) {
+    const [start, end] = pair.value.range;
+    const quote = /["']/.exec(text[start] ?? "")?.[0] ?? "";
+    return { start, end, text: `${quote}${id}${quote}` };
+  }
   if (pair !== undefined && isScalar(pair.key) && pair.key.range) {
     // `id:` with nothing behind it.
     const colon = text.indexOf(":", pair.key.range[1]) + 1;
