@@ -25,6 +25,7 @@ import { bindBilling, bindLocalCheckout, openBilling } from "./features/billing/
 import { bindDelegations } from "./features/delegations/index.ts";
 import { bindDeployments, bindLogIngestion, openBuildSandbox } from "./features/deployments/index.ts";
 import { bindInvocations, createGateway, openStreams } from "./features/invocations/index.ts";
+import { bindInstalls, createMarketplace } from "./features/installs/index.ts";
 import { recordPlans } from "./features/limits/index.ts";
 import { bindRuntime } from "./features/runtime/index.ts";
 import { bindOperator, requireOperator } from "./features/operator/index.ts";
@@ -137,6 +138,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
   };
   const ingestion = observeIngestion(createTelemetryIngestion(dependencies), metrics);
   const billing = await openBilling(config.billing, { secrets, returnUrl: config.webUrl, now, log });
+  const marketplace = createMarketplace({ ...config.marketplace, now });
   const readiness = async (): Promise<{ ready: boolean; checks: Record<string, string> }> => {
     const checks = {
       database: await check(() => database.pool.query("select 1")),
@@ -186,6 +188,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
   bindUsage(bindForUsers);
   bindAudit(bindForUsers);
   bindRuntime(bindForUsers);
+  bindInstalls(bindForUsers, marketplace);
   bindBilling(bindForUsers, bindForSystems, billing);
   bindOperator(bindForOperators);
   bindDelegations(bindForSystems, dependencies, gateway);
@@ -197,7 +200,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
   ];
   answerUnknownRoutes(server, [...Object.values(whsEndpoints), ...Object.values(internalEndpoints), ...described]);
   await recordPlans(systemContext(dependencies, "start", newId("trc")), tiersSha256);
-  await startJobs(dependencies, { ingestion, newTraceId: () => newId("trc") });
+  await startJobs(dependencies, { ingestion, marketplace, newTraceId: () => newId("trc") });
   const metricsServer = await serveMetrics(metrics.registry, config.metrics);
 
   return {

@@ -3,7 +3,7 @@ import path from "node:path";
 import { z } from "zod";
 import { readArchiveHost } from "./archive-host.ts";
 import { billingEnvironment, readBillingSettings } from "./billing-settings.ts";
-import { readDelegationKeys } from "./delegation-keys.ts";
+import { readDelegationKeys, readRedeemKey } from "./delegation-keys.ts";
 
 const port = (fallback: number) => z.coerce.number().int().min(0).max(65535).default(fallback).describe("a port; 0 picks a free one");
 const flag = z
@@ -45,6 +45,10 @@ const environment = z.object({
     .optional()
     .describe("where people use the web app"),
   ...billingEnvironment,
+  FLEETPROMPT_URL: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe("the base URL of the marketplace's API"),
   WHS_DELEGATION_SOURCES: z.string().default("agentromatic,agentelic").describe("comma-separated names"),
   WHS_GITHUB_ARCHIVE_URL: z.url().default("https://codeload.github.com").describe("a URL"),
   WHS_GITHUB_ARCHIVE_ADDRESSES: z.string().default("").describe("comma-separated addresses and networks"),
@@ -100,6 +104,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env) {
     corsOrigins: list(read.CORS_ORIGINS),
     requireSignatureV2: read.WHS_REQUIRE_SIGNATURE_V2,
     delegationKeys: readDelegationKeys(list(read.WHS_DELEGATION_SOURCES), env),
+    marketplace: { url: read.FLEETPROMPT_URL, key: readRedeemKey(env) },
     githubArchive: readArchiveHost({
       url: read.WHS_GITHUB_ARCHIVE_URL,
       privateAddresses: list(read.WHS_GITHUB_ARCHIVE_ADDRESSES),

@@ -150,6 +150,18 @@ export interface WhsIdempotencyKeys {
   status: string;
 }
 
+export interface WhsInstalls {
+  acknowledged_at: Date | null;
+  agent_id: string;
+  install_intent_id: string;
+  installed_at: Generated<Date>;
+  listing_id: string;
+  release_id: string;
+  release_version: string;
+  upload_id: string;
+  user_id: string;
+}
+
 export interface WhsInvocations {
   agent_id: string;
   day: string;
@@ -351,6 +363,7 @@ export interface DB {
   "whs.delegated_invocations": WhsDelegatedInvocations;
   "whs.deployments": WhsDeployments;
   "whs.idempotency_keys": WhsIdempotencyKeys;
+  "whs.installs": WhsInstalls;
   "whs.invocations": WhsInvocations;
   "whs.metrics_events": WhsMetricsEvents;
   "whs.migrations": WhsMigrations;

@@ -14,6 +14,7 @@ import {
   pushTelemetryKey,
   pushTelemetryKeyJob,
 } from "./features/deployments/index.ts";
+import { acknowledgeInstall, acknowledgeInstallJob, type Marketplace } from "./features/installs/index.ts";
 import { deleteExpiredStreams, expireSessions } from "./features/invocations/index.ts";
 import { reclaimLostLeases } from "./features/limits/index.ts";
 import { deleteExpired } from "./features/retention/index.ts";
@@ -32,7 +33,7 @@ const partitionDays = 7;
 /** Everything that runs without a request, on whichever process is free. */
 export async function startJobs(
   dependencies: Dependencies,
-  options: { ingestion: TelemetryIngestion; newTraceId: () => string },
+  options: { ingestion: TelemetryIngestion; marketplace: Marketplace; newTraceId: () => string },
 ): Promise<void> {
   const { jobs } = dependencies;
   const as = (actor: string) => systemContext(dependencies, `job:${actor}`, options.newTraceId());
@@ -47,6 +48,7 @@ export async function startJobs(
   });
   await jobs.work(pushSecretsJob, (data) => runPushSecrets(dependencies, data));
   await jobs.work(pushTelemetryKeyJob, (data) => pushTelemetryKey(as("push_telemetry_key"), data));
+  await jobs.work(acknowledgeInstallJob, (data) => acknowledgeInstall(dependencies, options.marketplace, data));
   await jobs.schedule(byTheClock("deployments.fail_stuck"), "* * * * *", () => failStuckDeployments(as("fail_stuck")));
   await jobs.schedule(
     byTheClock("telemetry.count_lost"),

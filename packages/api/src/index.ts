@@ -6,6 +6,7 @@ export * from "./endpoints/agents.ts";
 export * from "./endpoints/billing.ts";
 export * from "./endpoints/delegation.ts";
 export * from "./endpoints/deployments.ts";
+export * from "./endpoints/installs.ts";
 export * from "./endpoints/internal.ts";
 export * from "./endpoints/invocations.ts";
 export * from "./endpoints/operator.ts";

@@ -3,6 +3,7 @@ import * as agents from "./agents.ts";
 import * as billing from "./billing.ts";
 import * as delegation from "./delegation.ts";
 import * as deployments from "./deployments.ts";
+import * as installs from "./installs.ts";
 import * as internal from "./internal.ts";
 import * as invocations from "./invocations.ts";
 import * as operator from "./operator.ts";
@@ -22,6 +23,7 @@ export const whsEndpoints = {
   ...billing,
   ...operator,
   ...runtime,
+  ...installs,
 };
 
 export const whsApiInfo = {

@@ -1,7 +1,8 @@
+export { addAgent } from "./add-agent.ts";
 export { removeAgent, removeAgentJob } from "./delete-agent.ts";
 export { requireAgent } from "./get-agent.ts";
 export { toAgent } from "./present.ts";
 export { bindAgents } from "./routes.ts";
-export { requireRuntime } from "./rules.ts";
+export { nameTaken, requireRuntime } from "./rules.ts";
 export { statusAfterFailure } from "./state.ts";
 export { type AgentRow, lockAgent, updateAgent } from "./store.ts";

@@ -46,19 +46,18 @@ export async function countLivingAgents(transaction: Transaction<Schema>, userId
   return count;
 }
 
-export function insertAgent(
-  transaction: Transaction<Schema>,
-  agent: {
-    id: string;
-    userId: string;
-    name: string;
-    description: string | null;
-    framework: string | null;
-    runtimeProvider: RuntimeProviderName;
-    envVarKeys: string[];
-    providerConfig: Agent["providerConfig"];
-  },
-): Promise<AgentRow> {
+export interface NewAgent {
+  id: string;
+  userId: string;
+  name: string;
+  description: string | null;
+  framework: string | null;
+  runtimeProvider: RuntimeProviderName;
+  envVarKeys: string[];
+  providerConfig: Agent["providerConfig"];
+}
+
+export function insertAgent(transaction: Transaction<Schema>, agent: NewAgent): Promise<AgentRow> {
   return transaction
     .insertInto("whs.agents")
     .values({

@@ -1,14 +1,16 @@
 import type { BodyOf, createDeployment as endpoint, Deployment } from "@whs/api";
 import type { AgentManifest } from "@whs/artifact";
+import type { Transaction } from "@whs/platform/db";
 import { brokenConstraint, conflict, notFound } from "@whs/platform/errors";
 import { newId } from "@whs/platform/ids";
 import type { Context } from "../../context.ts";
+import type { Schema } from "../../database.ts";
 import { type AgentRow, lockAgent, requireAgent, requireRuntime, updateAgent } from "../agents/index.ts";
 import { checkBundle } from "./check-bundle.ts";
 import { checkManifest } from "./check-manifest.ts";
 import { deployJob } from "./deploy.ts";
 import { toDeployment } from "./present.ts";
-import { findUpload, insertDeployment } from "./store.ts";
+import { type DeploymentRow, findUpload, insertDeployment } from "./store.ts";
 
 type Input = BodyOf<typeof endpoint>;
 
@@ -29,29 +31,48 @@ export async function createDeployment(context: Context, input: { agentId: strin
     return await context.write({ action: "deployment.created", target: id, metadata: { agentId } }, async (transaction) => {
       const locked = await lockAgent(transaction, context.user.id, agentId);
       if (locked === undefined) throw notFound("Agent");
-      const agentStatusBefore = requireDeployable(locked);
+      requireDeployable(locked);
       if (body.version !== undefined && body.version !== locked.next_version)
         throw conflict(`The next version is ${locked.next_version}.`, { details: { nextVersion: locked.next_version } });
-      const row = await insertDeployment(transaction, {
-        id,
-        userId: context.user.id,
-        agentId,
-        version: locked.next_version,
-        runtimeProvider: locked.runtime_provider,
-        setAsActive: body.setAsActive,
-        agentStatusBefore,
-        commitHash: body.commitHash ?? null,
-        artifact,
-        manifest,
-        telemetryAuthRef: { rootKeyId: context.keys.currentTelemetryRootId, version: 1, rotatedAt: null },
-      });
-      await updateAgent(transaction, agentId, { status: "deploying", next_version: locked.next_version + 1 });
-      await context.jobs.send(transaction, deployJob, { deploymentId: id });
-      return { deployment: toDeployment(row) };
+      const { setAsActive, commitHash = null } = body;
+      return {
+        deployment: toDeployment(await startDeployment(context, transaction, locked, { id, artifact, manifest, setAsActive, commitHash })),
+      };
     });
   } catch (error) {
     throw brokenConstraint(error) === "deployments_one_running" ? alreadyDeploying() : error;
   }
+}
+
+/** What a deployment is made of, checked. */
+interface Deployable {
+  id: string;
+  artifact: Deployment["artifact"];
+  /** Null while the bundle has to be fetched. */
+  manifest: AgentManifest | null;
+  setAsActive: boolean;
+  commitHash: string | null;
+}
+
+/** Creates the agent's next deployment and its job. The transaction holds the agent's row. */
+export async function startDeployment(
+  context: Pick<Context, "keys" | "jobs">,
+  transaction: Transaction<Schema>,
+  agent: AgentRow,
+  deployable: Deployable,
+): Promise<DeploymentRow> {
+  const row = await insertDeployment(transaction, {
+    ...deployable,
+    userId: agent.user_id,
+    agentId: agent.id,
+    version: agent.next_version,
+    runtimeProvider: agent.runtime_provider,
+    agentStatusBefore: requireDeployable(agent),
+    telemetryAuthRef: { rootKeyId: context.keys.currentTelemetryRootId, version: 1, rotatedAt: null },
+  });
+  await updateAgent(transaction, agent.id, { status: "deploying", next_version: agent.next_version + 1 });
+  await context.jobs.send(transaction, deployJob, { deploymentId: deployable.id });
+  return row;
 }
 
 function requireDeployable(agent: AgentRow): "created" | "active" | "error" {

@@ -1,0 +1,3 @@
+export { acknowledgeInstall, acknowledgeInstallJob } from "./acknowledge-install.ts";
+export { createMarketplace, type Marketplace } from "./marketplace.ts";
+export { bindInstalls } from "./routes.ts";
