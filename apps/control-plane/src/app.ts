@@ -18,7 +18,7 @@ import type { Config } from "./config.ts";
 import { type Caller, type Context, type Dependencies, systemContext, type SystemContext, userContext, withCompletion } from "./context.ts";
 import type { Schema } from "./database.ts";
 import { bindDescription } from "./description.ts";
-import { bindAccess, createAuthenticator, createJwtVerifier } from "./features/access/index.ts";
+import { bindAccess, bindIntrospection, createAuthenticator, createJwtVerifier } from "./features/access/index.ts";
 import { bindAgents } from "./features/agents/index.ts";
 import { bindAudit } from "./features/audit/index.ts";
 import { bindBilling, bindLocalCheckout, openBilling } from "./features/billing/index.ts";
@@ -180,6 +180,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
     idempotency: { run: () => Promise.reject(new Error("The operator's endpoints may be repeated as they are")) },
   });
   bindAccess(bindForUsers, dependencies);
+  bindIntrospection(bindForSystems, authenticator);
   bindAgents(bindForUsers);
   bindSecrets(bindForUsers);
   bindUploads(bindForUsers, config.maxUploadBytes);

@@ -1,3 +1,4 @@
+import { parseHmacKey, signatureHeader } from "@whs/platform/signatures";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { startControlPlane, type TestControlPlane, type TestUser } from "./harness.ts";
 
@@ -37,4 +38,36 @@ it("an install needs a credential, and a token the scope for it", async () => {
   expect((await plane.as(undefined)("POST", "/v1/installs", { installToken: "fpi_x" })).status).toBe(401);
   const minted = await person.request<{ secret: string }>("POST", "/v1/tokens", { name: "reader", scopes: ["agents:read"] });
   expect((await plane.as(minted.body.secret)("POST", "/v1/installs", { installToken: "fpi_x" })).status).toBe(403);
+});
+
+const KEY = parseHmacKey("a secret of at least thirty-two bytes");
+const PATH = "/v1/internal/tokens/introspect";
+const ask = async (token: string, { key = KEY, source = "fleetprompt", at = Date.now() } = {}) => {
+  const body = JSON.stringify({ token });
+  const timestamp = String(at);
+  const signature = signatureHeader(key, { timestamp, source, method: "POST", path: PATH, body });
+  const headers = { "x-whs-delegation-source": source, "x-whs-delegation-timestamp": timestamp, "x-whs-delegation-signature": signature };
+  const response = await fetch(plane.url + PATH, { method: "POST", headers: { ...headers, "content-type": "application/json" }, body });
+  return { status: response.status, body: (await response.json()) as { active?: boolean } };
+};
+
+it("the marketplace learns whom an API token stands for, until it is revoked", async () => {
+  const { body } = await person.request<{ secret: string; token: { id: string } }>("POST", "/v1/tokens", {
+    name: "shared",
+    scopes: ["installs:write"],
+  });
+  expect(await ask(body.secret)).toMatchObject({
+    status: 200,
+    body: { active: true, user: { externalId: person.externalId }, scopes: ["installs:write"] },
+  });
+  await person.request("DELETE", `/v1/tokens/${body.token.id}`);
+  expect((await ask(body.secret)).body).toEqual({ active: false, traceId: expect.any(String) });
+  expect((await ask("whs_unknown")).body).toEqual({ active: false, traceId: expect.any(String) });
+});
+
+it("nobody else may ask, whatever is sent along", async () => {
+  const other = parseHmacKey("another secret of thirty-two bytes!!");
+  for (const forged of [{ key: other }, { source: "whs" }, { at: Date.now() - 6 * 60_000 }])
+    expect((await ask("whs_x", forged)).status).toBe(401);
+  expect((await person.request("POST", PATH, { token: "whs_x" })).status).toBe(401);
 });

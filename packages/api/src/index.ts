@@ -22,6 +22,7 @@ export * from "./schemas/base.ts";
 export * from "./schemas/billing.ts";
 export * from "./schemas/delegation.ts";
 export * from "./schemas/deployment.ts";
+export * from "./schemas/introspection.ts";
 export * from "./schemas/invoke.ts";
 export * from "./schemas/operator.ts";
 export * from "./schemas/telemetry.ts";

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { endpoint } from "../endpoint.ts";
+import { introspectBody, introspectionSchema } from "../schemas/introspection.ts";
 
 /** Between the parts of one installation; not part of the published contract. */
 export const reportLogs = endpoint({
@@ -10,5 +11,17 @@ export const reportLogs = endpoint({
   access: { kind: "signature", headers: ["X-WHS-Delegation-Source", "X-WHS-Delegation-Timestamp", "X-WHS-Delegation-Signature"] },
   body: { kind: "raw", contentTypes: ["application/x-ndjson"], maxBytes: 4 * 1024 * 1024, schema: z.string() },
   answer: { kind: "json", status: 202, schema: z.object({ accepted: z.int() }) },
+  errors: [],
+});
+
+/** The marketplace asks whom an API token stands for, so that one token serves both APIs. */
+export const introspectToken = endpoint({
+  name: "internal.introspectToken",
+  method: "POST",
+  path: "/v1/internal/tokens/introspect",
+  summary: "Whom an API token stands for, told to the marketplace",
+  access: { kind: "signature", headers: ["X-WHS-Delegation-Source", "X-WHS-Delegation-Timestamp", "X-WHS-Delegation-Signature"] },
+  body: { kind: "raw", contentTypes: ["application/json"], maxBytes: 16 * 1024, schema: introspectBody },
+  answer: { kind: "json", status: 200, schema: introspectionSchema },
   errors: [],
 });

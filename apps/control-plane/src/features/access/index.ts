@@ -1,4 +1,4 @@
 export { actFor } from "./act-for.ts";
 export { createAuthenticator } from "./authenticate.ts";
 export { createJwtVerifier } from "@whs/platform/identity";
-export { bindAccess } from "./routes.ts";
+export { bindAccess, bindIntrospection } from "./routes.ts";

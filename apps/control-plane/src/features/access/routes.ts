@@ -1,13 +1,17 @@
-import { type Bind } from "@whs/platform/http";
+import { type Bind, parseInput, parseJson } from "@whs/platform/http";
 import {
   createToken as createTokenEndpoint,
   getMe as getMeEndpoint,
+  introspectBody,
+  introspectToken as introspectTokenEndpoint,
   listTokens as listTokensEndpoint,
   revokeToken as revokeTokenEndpoint,
 } from "@whs/api";
-import type { Context, Dependencies } from "../../context.ts";
+import type { Context, Dependencies, SystemContext } from "../../context.ts";
+import type { Authenticator } from "./authenticate.ts";
 import { createToken, requireWithinOwn, tokenSecret } from "./create-token.ts";
 import { getMe } from "./get-me.ts";
+import { introspectToken, verifyMarketplace } from "./introspect-token.ts";
 import { listTokens } from "./list-tokens.ts";
 import { revokeToken } from "./revoke-token.ts";
 
@@ -22,4 +26,11 @@ export function bindAccess(bind: Bind<Context>, dependencies: Dependencies): voi
   });
   bind(listTokensEndpoint, (context, { query }) => listTokens(context, query));
   bind(revokeTokenEndpoint, async (context, { params }) => revokeToken(context, params));
+}
+
+export function bindIntrospection(bind: Bind<SystemContext>, authenticator: Authenticator): void {
+  bind(introspectTokenEndpoint, (context, { rawBody, http }) => {
+    verifyMarketplace(context, http.request, rawBody);
+    return introspectToken(authenticator, parseInput(introspectBody, parseJson(rawBody)));
+  });
 }
