@@ -1,5 +1,5 @@
 import { mkdir, writeFile } from "node:fs/promises";
-import { cpus } from "node:os";
+import { cpus, loadavg } from "node:os";
 import path from "node:path";
 
 export function median(values: readonly number[]): number {
@@ -11,6 +11,8 @@ export interface Report {
   benchmark: string;
   /** What each row says, one object a row with the same keys. */
   rows: Record<string, string | number>[];
+  /** Whatever else is worth keeping. */
+  details?: object;
 }
 
 /** Prints a table and keeps it with the circumstances in `results/<benchmark>.json`. */
@@ -18,7 +20,12 @@ export async function publish(report: Report): Promise<void> {
   console.table(report.rows);
   const directory = path.resolve(import.meta.dirname, "../results");
   await mkdir(directory, { recursive: true });
-  const circumstances = { at: new Date().toISOString(), node: process.version, cores: cpus().length };
+  const circumstances = {
+    at: new Date().toISOString(),
+    node: process.version,
+    cores: cpus().length,
+    loadAverage: round(loadavg()[0] ?? 0, 1),
+  };
   await writeFile(path.join(directory, `${report.benchmark}.json`), `${JSON.stringify({ ...report, circumstances }, null, 2)}\n`);
 }
 

@@ -1,19 +1,21 @@
+import { benchChaos } from "./chaos/chaos.ts";
 import { benchDeploy } from "./deploy.ts";
 import { benchInvoke } from "./invoke.ts";
 import { benchTelemetry } from "./telemetry.ts";
 
-const benchmarks: Readonly<Record<string, { says: string; run: () => Promise<void> }>> = {
+const benchmarks: Readonly<Record<string, { says: string; run: (args: readonly string[]) => Promise<void> }>> = {
   invoke: { says: "the gateway against the same cell called directly on its socket", run: benchInvoke },
   deploy: { says: "a deploy from accepted to active", run: benchDeploy },
   telemetry: { says: "events taken over HTTP against single inserts and COPY on the same server", run: benchTelemetry },
+  chaos: { says: "kill -9 of everything at random under load, then what is left (--minutes 5, --seed n)", run: benchChaos },
 };
 
-const [name = "--list"] = process.argv.slice(2);
+const [name = "--list", ...args] = process.argv.slice(2);
 const benchmark = benchmarks[name];
 if (benchmark === undefined) {
   if (name !== "--list") console.error(`There is no benchmark "${name}".`);
   for (const [known, { says }] of Object.entries(benchmarks)) console.log(`  npm run bench -- ${known.padEnd(10)} ${says}`);
   process.exitCode = name === "--list" ? 0 : 2;
 } else {
-  await benchmark.run();
+  await benchmark.run(args);
 }

@@ -14,7 +14,7 @@ export interface Subject {
 }
 
 /** A whole stack on a data directory of its own, and a person whose plan is no limit to a benchmark. */
-export async function startSubject(): Promise<Subject> {
+export async function startSubject(environment: NodeJS.ProcessEnv = {}): Promise<Subject> {
   const dataDir = await mkdtemp(path.join(tmpdir(), "whs-bench-"));
   const tiersFile = path.join(dataDir, "tiers.yaml");
   await writeFile(tiersFile, await unlimitedTiers());
@@ -22,7 +22,7 @@ export async function startSubject(): Promise<Subject> {
     dataDir,
     ports: FREE_PORTS,
     processes: ["identity", "supervisor", "whs"],
-    environment: { ...process.env, WHS_TIERS_FILE: tiersFile },
+    environment: { ...process.env, WHS_TIERS_FILE: tiersFile, ...withoutRates, ...environment },
   });
   const person = await signUp(stack.endpoints);
   return {
@@ -34,6 +34,14 @@ export async function startSubject(): Promise<Subject> {
     },
   };
 }
+
+/** Rates of writes and uploads, which deploys one after the other reach. */
+const withoutRates = Object.fromEntries(
+  ["WRITES_PER_USER", "WRITES_PER_AGENT", "WRITES_PER_ADDRESS", "UPLOADS_PER_USER", "UPLOADS_PER_ADDRESS"].map((rate) => [
+    `WHS_RATE_${rate}`,
+    "off",
+  ]),
+);
 
 /** Every plan as the product ships it, with figures that no benchmark reaches. */
 async function unlimitedTiers(): Promise<string> {

@@ -123,8 +123,8 @@ async function ingest(plan: TelemetryPlan): Promise<number> {
 }
 
 /** pgbench has one connection unless it is told otherwise; eight get the most out of two cores. */
-async function insertRows(url: string, connections: 1 | 8): Promise<number> {
-  const plan: InsertPlan = { url, table: "bench.inserted", connections, seconds: insertSeconds };
+async function insertRows(url: string, clients: 1 | 8): Promise<number> {
+  const plan: InsertPlan = { url, table: "bench.inserted", connections: clients, seconds: insertSeconds };
   const { inserted, seconds } = await runClient<{ inserted: number; seconds: number }>("insert-client.ts", plan);
   return inserted / seconds;
 }
