@@ -17,7 +17,7 @@ const STOP_TIMEOUT_MS = 11_000;
 const FIRST_RESTART_DELAY_MS = 250;
 const LONGEST_RESTART_DELAY_MS = 30_000;
 /** A process that ran this long before it crashed starts with the shortest delay again. */
-const STABLE_AFTER_MS = 60_000;
+const STABLE_AFTER_MS = 20_000;
 const REPORTED_LOG_LINES = 30;
 
 export interface ChildOptions {
