@@ -4,10 +4,11 @@ import { type Kysely, sql } from "kysely";
 import { randomUUID } from "node:crypto";
 import type { Schema } from "./database.ts";
 
-export type Topic = "route" | "user";
+export type Topic = "route" | "user" | "slots";
 
 export interface AnnouncementListener {
-  forget(topic: Topic, id: string): void;
+  /** Acknowledged once what it returns has resolved. */
+  forget(topic: Topic, id: string): void | Promise<void>;
   /** Something may have been missed. */
   forgetAll(): void;
 }
@@ -43,8 +44,8 @@ export async function openAnnouncements(options: { url: string; db: Kysely<Schem
   const self = randomUUID();
   const waiting = new Map<string, Waiting>();
   const listeners: AnnouncementListener[] = [];
-  const forget = (topic: Topic, id: string): void => {
-    for (const listener of listeners) listener.forget(topic, id);
+  const forget = async (topic: Topic, id: string): Promise<void> => {
+    await Promise.all(listeners.map((listener) => listener.forget(topic, id)));
   };
   const notifications: Notifications = await openNotifications({
     url: options.url,
@@ -58,9 +59,8 @@ export async function openAnnouncements(options: { url: string; db: Kysely<Schem
   await notifications.listen(channel, (payload) => {
     const [from, nonce, topic, id] = payload.split(" ");
     if (from === self || nonce === undefined || topic === undefined || id === undefined) return;
-    forget(topic as Topic, id);
-    notifications
-      .notify(acknowledgements, nonce)
+    forget(topic as Topic, id)
+      .then(() => notifications.notify(acknowledgements, nonce))
       .catch((error: unknown) => options.log.warn({ err: error }, "Cannot acknowledge an announcement"));
   });
   await notifications.listen(acknowledgements, (nonce) => {
@@ -91,7 +91,7 @@ export async function openAnnouncements(options: { url: string; db: Kysely<Schem
       return notifications.connected;
     },
     async announce(topic, id) {
-      forget(topic, id);
+      await forget(topic, id);
       const others = (await count()) - 1;
       if (others <= 0) return;
       const nonce = randomUUID();

@@ -8,11 +8,11 @@ import { newId } from "@whs/platform/ids";
 import { openJobs } from "@whs/platform/jobs";
 import type { Logger } from "@whs/platform/log";
 import { observeHttp, observePool, serveMetrics } from "@whs/platform/metrics";
+import { createPoints, openRateLimits } from "@whs/platform/rate-limits";
 import { openSecretStore } from "@whs/platform/secrets";
 import { createWorkerdProvider } from "@whs/runtimes";
 import type { FastifyInstance } from "fastify";
 import { mkdir } from "node:fs/promises";
-import path from "node:path";
 import { openAnnouncements } from "./announcements.ts";
 import type { Config } from "./config.ts";
 import { type Caller, type Context, type Dependencies, systemContext, type SystemContext, userContext, withCompletion } from "./context.ts";
@@ -26,7 +26,7 @@ import { bindDelegations } from "./features/delegations/index.ts";
 import { bindDeployments, bindLogIngestion, openBuildSandbox } from "./features/deployments/index.ts";
 import { bindInvocations, createGateway, openStreams } from "./features/invocations/index.ts";
 import { bindInstalls, createMarketplace } from "./features/installs/index.ts";
-import { recordPlans } from "./features/limits/index.ts";
+import { createRequestLimits, recordPlans } from "./features/limits/index.ts";
 import { bindRuntime } from "./features/runtime/index.ts";
 import { bindOperator, requireOperator } from "./features/operator/index.ts";
 import { bindSecrets } from "./features/secrets/index.ts";
@@ -36,11 +36,13 @@ import { bindUsage, readLastPass } from "./features/usage/index.ts";
 import { startJobs } from "./jobs.ts";
 import { openKeys } from "./keys.ts";
 import {
+  createLimitMetrics,
   createMetrics,
   observeIngestion,
   observeJobs,
   observeReconciliation,
   observeRefusals,
+  observeSharing,
   observeStreams,
   openTracing,
 } from "./observability/index.ts";
@@ -91,6 +93,15 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
   observeStreams(metrics.registry, streams);
   observeReconciliation(metrics.registry, { read: () => readLastPass(database.kysely), log });
   const stopping = new AbortController();
+  const limitMetrics = createLimitMetrics(metrics.registry);
+  const rateLimits = await openRateLimits({
+    redisUrl: config.limits.redisUrl,
+    kysely: database.kysely,
+    table: "whs.rate_limits",
+    log,
+    processes: () => announcements.processes,
+    onStoreFailure: () => limitMetrics.storeFailed("rates"),
+  });
   const gateway = createGateway({
     db: database.kysely,
     log,
@@ -101,15 +112,27 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
     now,
     hearsChanges: () => announcements.connected,
     processes: () => announcements.processes,
+    rateLimits,
+    limitMetrics,
+    reclaimSlots: (userId) => announcements.announce("slots", userId),
+  });
+  observeSharing(metrics.registry, { rates: () => rateLimits.degraded, concurrency: () => gateway.limits.slots.degraded });
+  const requestLimits = createRequestLimits({
+    limits: rateLimits,
+    invocations: createPoints({ limits: rateLimits, scope: "invocations_address" }),
+    settings: config.limits,
+    metrics: limitMetrics,
   });
   const verifyJwt = createJwtVerifier({ ...config.oidc, now });
   const authenticator = createAuthenticator({ db: database.kysely, verifyJwt, now, log, hearsChanges: () => announcements.connected });
   announcements.subscribe({
     forget: (topic, id) => {
       if (topic === "route") return gateway.routing.forget(id);
+      if (topic === "slots") return gateway.limits.slots.giveBack(id);
       authenticator.forgetUser(id);
       // The plan may be another one now.
       gateway.limits.budgets.giveBack(id);
+      return undefined;
     },
     forgetAll: () => {
       gateway.routing.forgetAll();
@@ -148,7 +171,19 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
     return { ready: Object.values(checks).every((result) => result === "ok"), checks };
   };
 
-  const server = createHttpServer({ log, trustedProxies: config.trustedProxies, corsOrigins: config.corsOrigins });
+  const server = createHttpServer({
+    log,
+    trustedProxies: config.trustedProxies,
+    corsOrigins: config.corsOrigins,
+    overload: {
+      ...config.limits,
+      databaseQueue: () => database.pool.waitingCount,
+      neverShed: ["/healthz", "/readyz"],
+      onShed: (reason) => limitMetrics.shed(reason),
+    },
+    maxConnections: config.limits.maxConnections,
+    onConnectionDropped: () => limitMetrics.connectionDropped(),
+  });
   observeHttp(server, metrics.registry);
   tracing?.observeHttp(server);
   const idempotency = createIdempotency<Context, Schema>({
@@ -161,8 +196,11 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
   });
   const bindPlainly = createBinder<Context>(server, {
     log,
-    authenticate: async (endpoint, request) =>
-      userContext(dependencies, requireScope(endpoint, await authenticator.authenticate(request.headers.authorization)), request.traceId),
+    authenticate: async (endpoint, request) => {
+      const caller = await requestLimits.authenticate(request, () => authenticator.authenticate(request.headers.authorization));
+      return userContext(dependencies, requireScope(endpoint, caller), request.traceId);
+    },
+    limit: (endpoint, request, { user }) => requestLimits.admit(endpoint, request, user.id),
     idempotency,
   });
   const bindForUsers = observeRefusals(bindPlainly, metrics);
@@ -174,7 +212,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
   const bindForOperators = createBinder<SystemContext>(server, {
     log,
     authenticate: async (_endpoint: Endpoint, request: HttpRequest) => {
-      requireOperator(request.headers.authorization, config.operatorToken);
+      await requestLimits.authenticate(request, async () => requireOperator(request.headers.authorization, config.operatorToken));
       return systemContext(dependencies, "operator", request.traceId);
     },
     idempotency: { run: () => Promise.reject(new Error("The operator's endpoints may be repeated as they are")) },
@@ -190,11 +228,11 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
   bindAudit(bindForUsers);
   bindRuntime(bindForUsers);
   bindInstalls(bindForUsers, marketplace);
-  bindBilling(bindForUsers, bindForSystems, billing);
+  bindBilling(bindForUsers, requestLimits.guardSignatures(bindForSystems, "billing"), billing);
   bindOperator(bindForOperators);
-  bindDelegations(bindForSystems, dependencies, gateway);
-  bindTelemetry(bindForSystems, ingestion);
-  bindLogIngestion(bindForSystems);
+  bindDelegations(requestLimits.guardSignatures(bindForSystems, "delegation"), dependencies, gateway);
+  bindTelemetry(requestLimits.guardSignatures(bindForSystems, "telemetry"), ingestion);
+  bindLogIngestion(requestLimits.guardSignatures(bindForSystems, "telemetry"));
   const described = [
     ...bindDescription(server, { oidcIssuer: config.oidc.issuer, publicUrl: config.publicUrl, readiness }),
     ...bindLocalCheckout(server, dependencies, billing),
@@ -219,6 +257,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
       await stopped;
       await ingestion.flush();
       await authenticator.flush();
+      await rateLimits.close();
       await provider.close();
       await announcements.close();
       await blobs.close();

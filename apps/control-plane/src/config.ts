@@ -4,6 +4,7 @@ import { z } from "zod";
 import { readArchiveHost } from "./archive-host.ts";
 import { billingEnvironment, readBillingSettings } from "./billing-settings.ts";
 import { readDelegationKeys, readRedeemKey } from "./delegation-keys.ts";
+import { limitsEnvironment, readLimitSettings } from "./limit-settings.ts";
 
 const port = (fallback: number) => z.coerce.number().int().min(0).max(65535).default(fallback).describe("a port; 0 picks a free one");
 const flag = z
@@ -51,6 +52,7 @@ const environment = z.object({
     .describe("the base URL of the marketplace's API"),
   WHS_DELEGATION_SOURCES: z.string().default("agentromatic,agentelic").describe("comma-separated names"),
   WHS_GITHUB_ARCHIVE_URL: z.url().default("https://codeload.github.com").describe("a URL"),
+  ...limitsEnvironment,
   WHS_GITHUB_ARCHIVE_ADDRESSES: z.string().default("").describe("comma-separated addresses and networks"),
   WHS_GITHUB_ARCHIVE_SECONDS: seconds(60),
   SECRETS_URL: z.string().min(1).default("local:"),
@@ -126,6 +128,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env) {
     maxUploadBytes: read.WHS_MAX_UPLOAD_BYTES,
     invokeTimeoutMs: read.WHS_INVOKE_TIMEOUT_SECONDS * 1000,
     sessionIdleMs: read.WHS_SESSION_IDLE_SECONDS * 1000,
+    limits: readLimitSettings(read),
     telemetryOverlapMs: read.WHS_TELEMETRY_OVERLAP_SECONDS * 1000,
     fallbackAfterMs: read.WHS_FALLBACK_AFTER_SECONDS * 1000,
     /** How often a comment keeps an idle stream of events open. */

@@ -15,7 +15,6 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { parse, stringify } from "yaml";
 import type { Schema } from "../src/database.ts";
 import { type Budgets, createBudgets } from "../src/features/limits/budgets.ts";
-import { createRates } from "../src/features/limits/rates.ts";
 import { settleReservations } from "../src/features/limits/settle.ts";
 import { readPending, reclaimLeases } from "../src/features/limits/store.ts";
 import { createAgent, deploy } from "./deploy.ts";
@@ -174,45 +173,6 @@ describe("a budget shared by gateways", () => {
     });
     const budgets = createBudgets({ db: broken, log, now: () => new Date(), gatewayId: "99999999" });
     await expect(reserve(budgets, plan({}))).rejects.toMatchObject({ code: "UNAVAILABLE", status: 503, retryable: true });
-  });
-});
-
-describe("rates", () => {
-  const entitlements = { maxConcurrentInvocations: 2, maxRequestsPerSecond: 3 };
-
-  it("let one second's worth start, and refill as time goes by", () => {
-    let now = 0;
-    const rates = createRates({ gateways: () => 1, nowMs: () => now });
-    for (let index = 0; index < 3; index++) rates.enter("u", entitlements).leave();
-    expect(() => rates.enter("u", entitlements)).toThrow(
-      expect.objectContaining({
-        code: "RATE_LIMITED",
-        headers: expect.objectContaining({ "retry-after": "1", "ratelimit-limit": "3", "ratelimit-remaining": "0" }),
-      }),
-    );
-    now += 334;
-    rates.enter("u", entitlements).leave();
-    expect(() => rates.enter("u", entitlements)).toThrow(/slow down/);
-    expect(() => rates.enter("another", entitlements)).not.toThrow();
-  });
-
-  it("let so many run at once, and count each end once", () => {
-    let now = 0;
-    const rates = createRates({ gateways: () => 1, nowMs: () => (now += 1000) });
-    const first = rates.enter("u", entitlements);
-    rates.enter("u", entitlements);
-    expect(() => rates.enter("u", entitlements)).toThrow(/running already/);
-    first.leave();
-    first.leave();
-    rates.enter("u", entitlements);
-    expect(() => rates.enter("u", entitlements)).toThrow(/running already/);
-  });
-
-  it("are divided among gateways", () => {
-    const rates = createRates({ gateways: () => 2, nowMs: () => 0 });
-    rates.enter("u", { maxConcurrentInvocations: 10, maxRequestsPerSecond: 4 });
-    rates.enter("u", { maxConcurrentInvocations: 10, maxRequestsPerSecond: 4 });
-    expect(() => rates.enter("u", { maxConcurrentInvocations: 10, maxRequestsPerSecond: 4 })).toThrow(/slow down/);
   });
 });
 

@@ -1,7 +1,7 @@
+import { type RedisServer, startRedisServer } from "@whs/platform/testing";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { openRateLimits } from "./index.ts";
 import type { RateLimits } from "./port.ts";
-import { type RedisServer, startRedisServer } from "./testing/redis-server.ts";
 import { testSharedLimits } from "./testing/shared-limits.ts";
 import { unreachableDatabase } from "./testing/unreachable-database.ts";
 

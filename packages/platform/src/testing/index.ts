@@ -11,6 +11,7 @@ import { inject } from "vitest";
 export { startIssuer, type TestIssuer } from "./issuer.ts";
 export { DnsServer } from "./dns-server.ts";
 
+export { type RedisServer, startRedisServer } from "./redis-server.ts";
 declare module "vitest" {
   export interface ProvidedContext {
     /** Superuser's connection URL of the run's server. Set for `*.pg.test.ts`. */

@@ -5,8 +5,9 @@ import type { Config } from "../../config.ts";
 import type { Schema } from "../../database.ts";
 import type { Keys } from "../../keys.ts";
 import type { Logger } from "@whs/platform/log";
-import { createBudgets, createLimits, createPredictions, createRates, type Limits } from "../limits/index.ts";
-import type { Metrics } from "../../observability/index.ts";
+import { createPoints, type RateLimits } from "@whs/platform/rate-limits";
+import { createBudgets, createLimits, createPredictions, createRates, createSlots, type Limits } from "../limits/index.ts";
+import type { LimitMetrics, Metrics } from "../../observability/index.ts";
 import { createInvocationLog, type InvocationLog } from "./record.ts";
 import { createRouting, type Routing } from "./routing.ts";
 import type { Streams } from "./streams.ts";
@@ -41,12 +42,24 @@ export function createGateway(options: {
   hearsChanges: () => boolean;
   /** How many gateways share the users' rates. */
   processes: () => number;
+  rateLimits: RateLimits;
+  limitMetrics: LimitMetrics;
+  /** Makes other gateways give back what they do not use of a user's places, and waits until they have. */
+  reclaimSlots: (userId: string) => Promise<void>;
 }): Gateway {
   const { db, log, now } = options;
   const gatewayId = randomBytes(4).toString("hex");
   const eventIds = createTaggedIds(gatewayId);
   const budgets = createBudgets({ db, log, now, gatewayId });
-  const limits = createLimits({ budgets, rates: createRates({ gateways: options.processes }), predictions: createPredictions() });
+  const slots = createSlots({
+    db,
+    log,
+    gatewayId,
+    gateways: options.processes,
+    reclaim: options.reclaimSlots,
+    onStoreFailure: () => options.limitMetrics.storeFailed("concurrency"),
+  });
+  const limits = createLimits({ budgets, slots, rates: createRates({ slots, ...ratesOf(options) }), predictions: createPredictions() });
   const running = new Set<AbortController>();
   const invocationLog = createInvocationLog({ db, log, metrics: options.metrics, sessionIdleMs: options.config.sessionIdleMs });
   return {
@@ -63,7 +76,22 @@ export function createGateway(options: {
       for (const controller of running) controller.abort();
       await options.streams.close(closeStreamsMs);
       await invocationLog.flush();
+      await slots.close();
       await budgets.close();
     },
+  };
+}
+
+function ratesOf({
+  rateLimits,
+  config,
+}: {
+  rateLimits: RateLimits;
+  config: Config;
+}): Pick<Parameters<typeof createRates>[0], "users" | "agents"> {
+  const rule = config.limits.invocations.agent;
+  return {
+    users: createPoints({ limits: rateLimits, scope: "invocations_user" }),
+    agents: rule === undefined ? undefined : { points: createPoints({ limits: rateLimits, scope: "invocations_agent" }), rule },
   };
 }

@@ -3,6 +3,7 @@ import type { Budgets } from "./budgets.ts";
 import type { Predictions } from "./predictions.ts";
 import type { Rates } from "./rates.ts";
 import type { Amounts } from "./resources.ts";
+import type { Slots } from "./slots.ts";
 
 /** One invocation that may run. Exactly one of `used` and `notReached` ends it. */
 export interface Admission {
@@ -13,24 +14,34 @@ export interface Admission {
 
 export interface Limits {
   budgets: Budgets;
+  slots: Slots;
   /** Budget first, then rate and concurrency: an exhausted budget always answers `LIMIT_EXCEEDED`. @throws AppError */
   admit(context: Pick<Context, "user" | "tiers">, invocation: { agentId: string; inputCharacters: number }): Promise<Admission>;
 }
 
-export function createLimits(parts: { budgets: Budgets; rates: Rates; predictions: Predictions }): Limits {
-  const { budgets, rates, predictions } = parts;
+export function createLimits(parts: { budgets: Budgets; slots: Slots; rates: Rates; predictions: Predictions }): Limits {
+  const { budgets, slots, rates, predictions } = parts;
   return {
     budgets,
+    slots,
     async admit({ user, tiers }, { agentId, inputCharacters }) {
       const entitlements = tiers[user.tier];
-      const reservation = await budgets.reserve(user, entitlements, predictions.predict(agentId, inputCharacters));
-      let slot;
-      try {
-        slot = rates.enter(user.id, entitlements);
-      } catch (error) {
-        reservation.release();
-        throw error;
+      // Each may have to ask the database; what it costs is waited for once.
+      const entering = rates.enter({ userId: user.id, agentId }, entitlements);
+      const [reserved, entered] = await Promise.allSettled([
+        budgets.reserve(user, entitlements, predictions.predict(agentId, inputCharacters)),
+        entering,
+      ]);
+      if (reserved.status === "rejected") {
+        if (entered.status === "fulfilled") entered.value.leave();
+        throw reserved.reason;
       }
+      const reservation = reserved.value;
+      if (entered.status === "rejected") {
+        reservation.release();
+        throw entered.reason;
+      }
+      const slot = entered.value;
       return {
         headers: slot.headers,
         used(actual) {

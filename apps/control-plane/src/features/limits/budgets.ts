@@ -172,7 +172,11 @@ export function createBudgets(options: BudgetOptions): Budgets {
     giveBack(userId) {
       for (const lease of leases.values()) if (lease.userId === userId && lease.extending === undefined) returnUnused(lease);
     },
-    tick,
+    async tick() {
+      // One that is on its way may not have seen what was spent last.
+      await Promise.allSettled([ticking]);
+      await tick();
+    },
     async close() {
       clearInterval(timer);
       if (ticking !== undefined) await ticking;

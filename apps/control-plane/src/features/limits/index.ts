@@ -4,5 +4,7 @@ export { createPredictions } from "./predictions.ts";
 export { createRates } from "./rates.ts";
 export { recordPlans } from "./record-plans.ts";
 export { reclaimLostLeases } from "./reclaim.ts";
+export { createRequestLimits } from "./request-limits.ts";
 export { settleReservations } from "./settle.ts";
+export { createSlots } from "./slots.ts";
 export { readPending } from "./store.ts";

@@ -1,5 +1,7 @@
 import type { Entitlements } from "@whs/api";
 import { AppError } from "@whs/platform/errors";
+import { type Points, type RateDecision, rateLimited, rateLimitHeaders, type RateRule } from "@whs/platform/rate-limits";
+import type { Slots } from "./slots.ts";
 
 /** A place among the user's running invocations. */
 export interface Slot {
@@ -10,74 +12,49 @@ export interface Slot {
 
 export interface Rates {
   /** @throws AppError `RATE_LIMITED` with `Retry-After`. */
-  enter(userId: string, entitlements: Pick<Entitlements, "maxConcurrentInvocations" | "maxRequestsPerSecond">): Slot;
+  enter(
+    invocation: { userId: string; agentId: string },
+    entitlements: Pick<Entitlements, "maxConcurrentInvocations" | "maxRequestsPerSecond">,
+  ): Promise<Slot>;
 }
 
-interface Bucket {
-  /** Requests that may still start in this second. */
-  tokens: number;
-  refilledAt: number;
-  running: number;
-}
-
-const maxIdleBuckets = 50_000;
-
-/**
- * Requests a second (a token bucket that holds one second's worth) and invocations at once, by user. Each gateway
- * enforces its part: the plan's figure divided by how many gateways are live, and at least one.
- */
-export function createRates(options: { gateways: () => number; nowMs?: () => number }): Rates {
-  const nowMs = options.nowMs ?? (() => performance.now());
-  const buckets = new Map<string, Bucket>();
-  const bucketOf = (userId: string, capacity: number): Bucket => {
-    let bucket = buckets.get(userId);
-    if (bucket === undefined) {
-      if (buckets.size >= maxIdleBuckets) dropIdle(buckets);
-      bucket = { tokens: capacity, refilledAt: nowMs(), running: 0 };
-      buckets.set(userId, bucket);
-    }
-    return bucket;
-  };
+/** Requests a second and invocations at once, by user, and where the operator wants it a rate by agent: each over all gateways. */
+export function createRates(parts: { slots: Slots; users: Points; agents: { points: Points; rule: RateRule } | undefined }): Rates {
+  const { slots, users, agents } = parts;
   return {
-    enter(userId, entitlements) {
-      const share = (limit: number): number => Math.max(1, Math.floor(limit / Math.max(1, options.gateways())));
-      const perSecond = share(entitlements.maxRequestsPerSecond);
-      const atOnce = share(entitlements.maxConcurrentInvocations);
-      const bucket = bucketOf(userId, perSecond);
-      const now = nowMs();
-      bucket.tokens = Math.min(perSecond, bucket.tokens + ((now - bucket.refilledAt) / 1000) * perSecond);
-      bucket.refilledAt = now;
-      const headers = (): Record<string, string> => ({
-        "ratelimit-limit": String(perSecond),
-        "ratelimit-remaining": String(Math.floor(Math.max(0, bucket.tokens))),
-        "ratelimit-reset": String(Math.max(1, Math.ceil((perSecond - bucket.tokens) / perSecond))),
-      });
-      if (bucket.tokens < 1)
-        throw new AppError("RATE_LIMITED", `More than ${entitlements.maxRequestsPerSecond} requests a second; slow down.`, {
-          headers: headers(),
-          retryAfterSeconds: 1,
-          details: { limit: entitlements.maxRequestsPerSecond, window: "second" },
-        });
-      if (bucket.running >= atOnce)
-        throw new AppError(
-          "RATE_LIMITED",
-          `${entitlements.maxConcurrentInvocations} invocations are running already; wait for one to end.`,
-          { headers: headers(), retryAfterSeconds: 1, details: { limit: entitlements.maxConcurrentInvocations, window: "concurrent" } },
-        );
-      bucket.tokens -= 1;
-      bucket.running += 1;
-      let inside = true;
-      return {
-        headers: headers(),
-        leave() {
-          if (inside) bucket.running -= 1;
-          inside = false;
-        },
-      };
+    async enter({ userId, agentId }, { maxConcurrentInvocations, maxRequestsPerSecond }) {
+      const leave = await slots.enter(userId, maxConcurrentInvocations);
+      if (leave === undefined) throw tooManyAtOnce(maxConcurrentInvocations);
+      try {
+        const user = await users.spend(userId, { limit: maxRequestsPerSecond, windowSeconds: 1 });
+        if (!user.allowed) throw tooFast(user, maxRequestsPerSecond);
+        const agent = await agents?.points.spend(agentId, agents.rule);
+        if (agent?.allowed === false) throw rateLimited(agent, "Too many requests for this agent; slow down.");
+        return { headers: rateLimitHeaders(tighter(user, agent)), leave };
+      } catch (error) {
+        leave();
+        throw error;
+      }
     },
   };
 }
 
-function dropIdle(buckets: Map<string, Bucket>): void {
-  for (const [userId, bucket] of buckets) if (bucket.running === 0) buckets.delete(userId);
+function tighter(user: RateDecision, agent: RateDecision | undefined): RateDecision {
+  return agent !== undefined && agent.remaining < user.remaining ? agent : user;
+}
+
+function tooFast(decision: RateDecision, perSecond: number): AppError {
+  return new AppError("RATE_LIMITED", `More than ${perSecond} requests a second; slow down.`, {
+    headers: rateLimitHeaders(decision),
+    retryAfterSeconds: decision.resetSeconds,
+    details: { limit: perSecond, window: "second" },
+  });
+}
+
+function tooManyAtOnce(most: number): AppError {
+  return new AppError("RATE_LIMITED", `${most} invocations are running already; wait for one to end.`, {
+    headers: rateLimitHeaders({ allowed: false, limit: most, remaining: 0, resetSeconds: 1 }),
+    retryAfterSeconds: 1,
+    details: { limit: most, window: "concurrent" },
+  });
 }
