@@ -16,6 +16,8 @@ export interface Environment {
   operatorToken: string | undefined;
   /** `XDG_CONFIG_HOME/whs`, or `~/.config/whs`. */
   configDir: string;
+  /** `SOURCE_DATE_EPOCH` (reproducible-builds.org): when to say that something was made. */
+  sourceDate: Date | undefined;
   /** Where a stack on this machine keeps its data: `WHS_DATA_DIR`, or `.whs` in the installation's folder. */
   dataDir: string;
 }
@@ -44,9 +46,17 @@ export function readEnvironment(variables: NodeJS.ProcessEnv = process.env): Env
     apiUrl,
     apiToken: read("WHS_API_TOKEN")?.trim(),
     operatorToken: read("WHS_OPERATOR_TOKEN")?.trim(),
+    sourceDate: readSourceDate(read("SOURCE_DATE_EPOCH")),
     configDir: path.join(read("XDG_CONFIG_HOME") ?? path.join(homedir(), ".config"), "whs"),
     dataDir: path.resolve(installationRoot, read("WHS_DATA_DIR") ?? ".whs"),
   };
+}
+
+function readSourceDate(text: string | undefined): Date | undefined {
+  if (text === undefined) return undefined;
+  const seconds = Number(text);
+  if (!/^\d{1,11}$/.test(text)) throw new UsageError(`SOURCE_DATE_EPOCH is "${text}": it must be seconds since 1970-01-01T00:00:00Z`);
+  return new Date(seconds * 1000);
 }
 
 /** @throws UsageError for anything but an http or https address. */

@@ -6,6 +6,8 @@ import { UserError } from "../errors.ts";
 /** A folder with an agent in it. */
 export interface Project {
   folder: string;
+  /** Absolute path of the manifest. */
+  file: string;
   manifest: AgentManifest;
   /** The manifest as its author wrote it, without what the schema would add. */
   written: Record<string, unknown>;
@@ -31,7 +33,7 @@ export function readProject(folderName: string): Project {
   }
   const { manifest } = parsed;
   const written = JSON.parse(bytes.toString("utf8")) as Record<string, unknown>;
-  return { folder, manifest, written, entrypoint: findEntrypoint(folder, manifest.entrypoint) };
+  return { folder, file, manifest, written, entrypoint: findEntrypoint(folder, manifest.entrypoint) };
 }
 
 function findEntrypoint(folder: string, entrypoint: string): string {

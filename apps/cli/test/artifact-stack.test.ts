@@ -1,0 +1,312 @@
+/** Artifacts applied to a whole stack: real database, identity service, API and workerd, with all that is asked written down. */
+import { createAgent, createToken, invokeAgent, listDeployments, listAgents, updateAgent, type WhsClient, activateDeployment } from "@whs/api";
+import { artifactId, payloadDigest } from "@whs/artifact/contract";
+import { FREE_PORTS, type Stack, startStack } from "@whs/stack";
+import { signUp } from "@whs/stack/testing";
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { promisify } from "node:util";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { type RecordingProxy, startRecordingProxy } from "./recording-proxy.ts";
+import { artifactctl, type Ended } from "./run-artifactctl.ts";
+
+const EXAMPLE = path.resolve(import.meta.dirname, "../../../examples/artifact");
+const BIN = path.resolve(import.meta.dirname, "../bin");
+
+let stack: Stack;
+let dataDir: string;
+let proxy: RecordingProxy;
+let folder: string;
+let client: WhsClient;
+let env: Record<string, string>;
+
+beforeAll(async () => {
+  dataDir = mkdtempSync(path.join(tmpdir(), "whs-artifacts-"));
+  stack = await startStack({ dataDir, ports: FREE_PORTS, processes: ["identity", "supervisor", "whs"] });
+  proxy = await startRecordingProxy(stack.endpoints.whs ?? "");
+}, 120_000);
+afterAll(async () => {
+  await proxy?.close();
+  await stack?.stop();
+  rmSync(dataDir, { recursive: true, force: true });
+});
+beforeEach(async () => {
+  folder = realpathSync(mkdtempSync(path.join(tmpdir(), "whs-artifact-")));
+  ({ client } = await signUp(stack.endpoints));
+  const { secret } = await client.call(createToken, { body: { name: "artifactctl" } });
+  env = { WHS_API_URL: proxy.url, WHS_API_TOKEN: secret };
+  proxy.seen.length = 0;
+  proxy.observe(null);
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const run = (...args: string[]): Promise<Ended> => artifactctl(args, { cwd: folder, env });
+const writes = (): string[] => proxy.seen.filter((request) => !request.startsWith("GET "));
+const ask = async (name: string, prompt: string): Promise<string> => {
+  const agent = await agentOf(name);
+  return (await client.call(invokeAgent, { agentId: agent.id, body: { input: { prompt } } })).output.text;
+};
+const agentOf = async (name: string) => {
+  const found = (await client.call(listAgents, {})).items.find((agent) => agent.name === name);
+  if (found === undefined) throw new Error(`There is no agent ${name}.`);
+  return found;
+};
+const versionsOf = async (name: string): Promise<number> =>
+  (await client.call(listDeployments, { id: (await agentOf(name)).id })).items.length;
+
+interface Agent {
+  name: string;
+  source: string;
+  requiredKeys?: string[];
+}
+
+const answering = (text: string): string => `export default { invoke: () => ${JSON.stringify(text)} };\n`;
+
+/** Writes a right artifact of these agents, as a producer would. */
+function writeArtifact(agents: readonly Agent[], runtimeStack?: unknown): void {
+  const artifacts = agents.map(({ name, source, requiredKeys = [] }) => {
+    const config = { protocol: "invoke/v1", runtime: "cloudflare", entrypoint: "agent.js", env: { requiredKeys, optionalKeys: [] } };
+    const files = { "agent.config.json": JSON.stringify(config), "agent.js": source };
+    const listed = Object.entries(files).map(([file, text]) => {
+      mkdirSync(path.join(folder, name, "bundle"), { recursive: true });
+      writeFileSync(path.join(folder, name, "bundle", file), text);
+      return { path: file, sha256: createHash("sha256").update(text).digest("hex"), size: Buffer.byteLength(text) };
+    });
+    const template = { path: `${name}/agent.config.json` };
+    return {
+      id: artifactId(name, template),
+      agent: name,
+      artifact_root: `./${name}`,
+      bundle: "bundle",
+      payload: { digest: payloadDigest(listed), files: listed },
+      required_secret_env: requiredKeys,
+      source_template: template,
+    };
+  });
+  const manifest = {
+    schema_version: "1",
+    project: "test",
+    env: "dev",
+    ...(runtimeStack === undefined ? {} : { runtime_stack: runtimeStack }),
+    artifacts,
+  };
+  writeFileSync(path.join(folder, "artifact.yml"), JSON.stringify(manifest));
+}
+
+async function succeed(ended: Promise<Ended>): Promise<Ended> {
+  const settled = await ended;
+  expect(settled, settled.stdout + settled.stderr).toMatchObject({ exitCode: 0 });
+  return settled;
+}
+
+describe("the example that was made by hand", () => {
+  beforeEach(() => cpSync(EXAMPLE, folder, { recursive: true }));
+
+  test("is checked, planned and deployed in its order, answers, and is not deployed twice", async () => {
+    expect((await run("check")).exitCode).toBe(6);
+    writeFileSync(path.join(folder, "secrets.env"), "SIGNATURE=Yours, Ada\nGREETING=Good morning\n");
+    const secrets = ["--secret-env", "secrets.env"];
+    const checked = await succeed(run("check", "--strict", "--json", ...secrets));
+    expect(checked.json().findings).toEqual([]);
+    expect((await run("plan", "--detailed-exitcode", ...secrets)).exitCode).toBe(2);
+    expect(writes()).toEqual([]);
+
+    const { stderr } = await succeed(run("deploy", ...secrets));
+    expect(stderr).toMatch(/1 of 2: greeter[\s\S]*2 of 2: turn-counter/);
+    expect(await ask("greeter", "you")).toBe("Good morning, you. Yours, Ada");
+    expect(await ask("turn-counter", "you")).toBe("turn 1: you");
+
+    proxy.seen.length = 0;
+    const again = (await succeed(run("deploy", "--json"))).json();
+    expect(again.results?.map(({ agent, status }) => [agent, status])).toEqual([
+      ["greeter", "unchanged"],
+      ["turn-counter", "unchanged"],
+    ]);
+    expect((await run("plan", "--detailed-exitcode")).exitCode).toBe(0);
+    expect(writes()).toEqual([]);
+  });
+
+  test("is deployed from a folder that nobody can write to, by the installed program", async () => {
+    const { stdout } = await promisify(execFile)(
+      "bwrap",
+      [
+        "--dev-bind",
+        "/",
+        "/",
+        "--ro-bind",
+        folder,
+        folder,
+        "--chdir",
+        folder,
+        process.execPath,
+        path.join(BIN, "artifactctl.mjs"),
+        "deploy",
+        "--json",
+      ],
+      { env: { PATH: process.env.PATH, ...env, SIGNATURE: "Ada" } },
+    );
+    const answer = JSON.parse(stdout) as { exitCode: number; results: { status: string }[] };
+    expect(answer).toMatchObject({ exitCode: 0, results: [{ status: "applied" }, { status: "applied" }] });
+    expect(await ask("greeter", "you")).toBe("Hello, you. Ada");
+  });
+});
+
+describe("a deploy of several agents", () => {
+  test("leaves the applied ones, names the rest, and goes on from there", async () => {
+    writeArtifact([
+      { name: "first", source: answering("1") },
+      { name: "second", source: 'throw new Error("cannot start");\n' },
+      { name: "third", source: answering("3") },
+    ]);
+    const half = await run("deploy", "--json");
+    expect(half.exitCode).toBe(1);
+    expect(half.json().results?.map(({ agent, status }) => [agent, status])).toEqual([
+      ["first", "applied"],
+      ["second", "failed"],
+      ["third", "not_applied"],
+    ]);
+    expect(half.json().findings).toMatchObject([
+      { code: "APPLY_DEPLOYMENT_FAILED", contract: "apply", path: "artifacts[1]", message: expect.stringContaining("second") },
+    ]);
+    expect(await ask("first", "x")).toBe("1");
+    await expect(agentOf("third")).rejects.toThrow("no agent third");
+
+    writeArtifact([
+      { name: "first", source: answering("1") },
+      { name: "second", source: answering("2") },
+      { name: "third", source: answering("3") },
+    ]);
+    const whole = (await succeed(run("deploy", "--json"))).json();
+    expect(whole.results?.map(({ agent, status }) => [agent, status])).toEqual([
+      ["first", "unchanged"],
+      ["second", "applied"],
+      ["third", "applied"],
+    ]);
+    expect(await versionsOf("first")).toBe(1);
+    expect([await ask("second", "x"), await ask("third", "x")]).toEqual(["2", "3"]);
+  });
+});
+
+describe("a plan", () => {
+  beforeEach(() => writeArtifact([{ name: "planned", source: answering("new") }], { api_version: "1.0" }));
+  const movedBy = async (move: () => Promise<unknown> | void): Promise<void> => {
+    await succeed(run("plan", "--out", "plan.json"));
+    await move();
+    proxy.seen.length = 0;
+    const { exitCode, json } = await run("deploy", "--plan", "plan.json", "--json");
+    expect(json().findings.map(({ code }) => code)).toEqual(["APPLY_STATE_MOVED"]);
+    expect(exitCode).toBe(1);
+    expect(writes()).toEqual([]);
+  };
+
+  test("is applied as it was made while nothing has moved", async () => {
+    await succeed(run("plan", "--out", "plan.json"));
+    await succeed(run("deploy", "--plan", "plan.json"));
+    expect(await ask("planned", "x")).toBe("new");
+  });
+
+  test("is refused when somebody made the agent in between", () =>
+    movedBy(() => client.call(createAgent, { body: { name: "planned", runtimeProvider: "cloudflare" } })));
+
+  test("is refused when the agent was changed in between", async () => {
+    const { agent } = await client.call(createAgent, { body: { name: "planned", runtimeProvider: "cloudflare" } });
+    await movedBy(() => client.call(updateAgent, { id: agent.id, body: { envVarKeys: ["NEW"] } }));
+  });
+
+  test("is refused when a component of the stack became another version in between", () =>
+    movedBy(() => proxy.observe(({ components }) => components.forEach((component) => (component.version = "1.999.0")))));
+
+  test("is refused for a manifest that was changed in between", async () => {
+    await succeed(run("plan", "--out", "plan.json"));
+    writeArtifact([{ name: "planned", source: answering("newer") }], { api_version: "1.0" });
+    proxy.seen.length = 0;
+    const { exitCode, json } = await run("deploy", "--plan", "plan.json", "--json");
+    expect([exitCode, json().findings.map(({ code }) => code)]).toEqual([1, ["APPLY_PLAN_ARTIFACT"]]);
+    expect(writes()).toEqual([]);
+  });
+
+  test("does not help a file that was tampered with in between", async () => {
+    await succeed(run("plan", "--out", "plan.json"));
+    writeFileSync(path.join(folder, "planned/bundle/agent.js"), answering("evil"));
+    proxy.seen.length = 0;
+    const { exitCode, json } = await run("deploy", "--plan", "plan.json", "--json");
+    expect([exitCode, json().findings.map(({ code }) => code)]).toEqual([3, ["PAYLOAD_DIGEST_MISMATCH"]]);
+    expect(proxy.seen).toEqual([]);
+  });
+
+  test("that is none is refused", async () => {
+    writeFileSync(path.join(folder, "plan.json"), '{ "planVersion": "9" }');
+    const { exitCode, json } = await run("deploy", "--plan", "plan.json", "--json");
+    expect([exitCode, json().findings.map(({ code }) => code), writes()]).toEqual([1, ["APPLY_PLAN_INVALID"], []]);
+  });
+});
+
+test("a payload that was rolled back serves again without being deployed again", async () => {
+  writeArtifact([{ name: "swinger", source: answering("one") }]);
+  await succeed(run("deploy"));
+  const one = (await agentOf("swinger")).activeDeploymentId ?? "";
+  writeArtifact([{ name: "swinger", source: answering("two") }]);
+  await succeed(run("deploy"));
+  expect(await ask("swinger", "x")).toBe("two");
+  await client.call(activateDeployment, { id: (await agentOf("swinger")).id, deploymentId: one, body: {} });
+  proxy.seen.length = 0;
+  await succeed(run("deploy"));
+  expect(writes()).toEqual([expect.stringMatching(/^POST .+\/activate$/)]);
+  expect([await ask("swinger", "x"), await versionsOf("swinger")]).toEqual(["two", 2]);
+});
+
+test("a live stack is held to its versions, in normal and in strict mode", async () => {
+  proxy.observe(({ components }) =>
+    components.forEach((component) => (component.version = component.name === "gateway" ? "1.4.0" : component.version)),
+  );
+  const codes = async (runtimeStack: unknown, ...args: string[]): Promise<[number, string[]]> => {
+    writeArtifact([{ name: "picky", source: answering("x") }], runtimeStack);
+    const { exitCode, json } = await run("check", "--json", ...args);
+    return [exitCode, json().findings.map(({ code }) => code)];
+  };
+  expect(
+    await codes({
+      mode: "local",
+      components: { gateway: "^1.4", agent: "*", "runtime-node": "*", provisioner: "*" },
+      capabilities: ["streaming", "sessions"],
+    }),
+  ).toEqual([0, []]);
+  expect(await codes({ components: { gateway: "^1.5" } })).toEqual([0, ["STACK_COMPONENT_RANGE"]]);
+  expect(await codes({ components: { gateway: "^1.5" } }, "--strict")).toEqual([4, ["STACK_COMPONENT_RANGE"]]);
+  expect(await codes({ components: { gateway: "^2.0" } })).toEqual([4, ["STACK_COMPONENT_MAJOR"]]);
+  expect(await codes({ mode: "cloud" })).toEqual([4, ["STACK_MODE_MISMATCH"]]);
+  expect(await codes({ capabilities: ["time-travel"] })).toEqual([4, ["STACK_CAPABILITY_MISSING"]]);
+  expect(writes()).toEqual([]);
+});
+
+test("what whs builds, artifactctl applies, byte for byte the same from the same sources", async () => {
+  for (const name of ["echo", "session-counter"]) cpSync(path.resolve(EXAMPLE, "..", name), path.join(folder, name), { recursive: true });
+  const build = () =>
+    promisify(execFile)(
+      process.execPath,
+      [path.join(BIN, "whs.mjs"), "build", "--artifact", "session-counter", "echo", "--project", "pair", "--env", "test"],
+      {
+        cwd: folder,
+        env: { PATH: process.env.PATH, HOME: folder },
+      },
+    );
+  await build();
+  const file = path.join(folder, "dist/artifact/artifact.yml");
+  const first = readFileSync(file, "utf8");
+  await build();
+  expect(readFileSync(file, "utf8")).toBe(first);
+  const { json } = await succeed(run("deploy", "--json", "--strict", "--artifact", "dist/artifact/artifact.yml"));
+  expect(json().results?.map(({ agent, status }) => [agent, status])).toEqual([
+    ["session-counter", "applied"],
+    ["echo", "applied"],
+  ]);
+  expect(await ask("echo", "hello")).toContain("hello");
+  writeFileSync(path.join(folder, "echo/src/agent.ts"), 'export default { invoke: () => "changed" };\n');
+  await build();
+  const changed = (await succeed(run("deploy", "--json", "--artifact", "dist/artifact/artifact.yml"))).json();
+  expect(changed.results?.map(({ status }) => status)).toEqual(["unchanged", "applied"]);
+  expect(await ask("echo", "hello")).toBe("changed");
+});
