@@ -1,0 +1,197 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { chown, mkdir, rm } from "node:fs/promises";
+import type { AddressInfo } from "node:net";
+import { basename, join } from "node:path";
+import { closeServer } from "@whs/platform/sandbox";
+import { Pool } from "undici";
+import type { EgressProxy } from "./egress-proxy.ts";
+import { readLines } from "./line-reader.ts";
+import { freePort, untilListening } from "./ports.ts";
+import { INSIDE_RUN, type SandboxPlan } from "./sandbox.ts";
+
+/** A program that is to run in a sandbox of its own and to listen on a port. */
+export interface SandboxOrder {
+  /** Whose list of allowed hosts applies. */
+  agentId: string;
+  view: readonly string[];
+  /** Where the program's root is on this machine, for machines without sandboxes; null: it is this machine's own. */
+  root: string | null;
+  argv: readonly string[];
+  env: Readonly<Record<string, string>>;
+  workingDirectory: string;
+  port: number;
+  /** Directories that may be written to, by where they are seen. */
+  writable: Readonly<Record<string, string>>;
+  onLine: (line: string) => void;
+}
+
+export interface SandboxSurroundings {
+  plan: SandboxPlan;
+  egress: EgressProxy;
+  /** Holds the sockets' directories. */
+  runDir: string;
+  slots: Slots;
+}
+
+/** Names of sandboxes: short, and used again, so that what a killed service left behind is taken over. */
+export class Slots {
+  private readonly taken = new Set<string>();
+
+  take(): string {
+    for (let number = 0; ; number += 1) {
+      const name = `s${number}`;
+      if (this.taken.has(name)) continue;
+      this.taken.add(name);
+      return name;
+    }
+  }
+
+  free(name: string): void {
+    this.taken.delete(name);
+  }
+}
+
+/** Inside, where the way out is. */
+const EGRESS_PORT = 3128;
+const TERMINATE_MS = 2_000;
+/** Connections to one session; more requests wait for one of them. */
+const MAX_CONNECTIONS = 64;
+const RESPONSE_MS = 15 * 60_000;
+
+export class RunningSandbox {
+  /** To the program's port. */
+  readonly pool: Pool;
+  /** Resolves, with how it ended, when the process is gone and everything of it is cleared away. */
+  readonly ended: Promise<string>;
+  private readonly child: ChildProcess;
+
+  private constructor(child: ChildProcess, pool: Pool, ended: Promise<string>) {
+    this.child = child;
+    this.pool = pool;
+    this.ended = ended;
+  }
+
+  /** Returns at once; requests wait until the program listens, or fail when it ends. */
+  static async start(order: SandboxOrder, surroundings: SandboxSurroundings): Promise<RunningSandbox> {
+    return surroundings.plan.isolated ? startIsolated(order, surroundings) : startUnisolated(order, surroundings);
+  }
+
+  static of(child: ChildProcess, pool: Pool, clearAway: () => Promise<void>, onLine: (line: string) => void): RunningSandbox {
+    for (const stream of [child.stdout, child.stderr]) if (stream !== null) readLines(stream, onLine);
+    child.stdin?.on("error", () => child.kill("SIGKILL"));
+    const ended = new Promise<string>((resolve) => {
+      child.on("error", (error) => resolve(`it could not be started: ${error.message}`));
+      child.on("close", (code, signal) => resolve(signal === null ? `it ended with code ${code}` : `it ended by ${signal}`));
+    }).then(async (how) => {
+      await pool.destroy();
+      await clearAway();
+      return how;
+    });
+    return new RunningSandbox(child, pool, ended);
+  }
+
+  /** Asks the program to end, and kills it when it does not within two seconds. */
+  async stop(): Promise<void> {
+    this.child.stdin?.end();
+    const timer = setTimeout(() => this.kill(), TERMINATE_MS);
+    await this.ended;
+    clearTimeout(timer);
+  }
+
+  kill(): void {
+    this.child.kill("SIGKILL");
+  }
+}
+
+async function startIsolated(order: SandboxOrder, { plan, egress, runDir, slots }: SandboxSurroundings): Promise<RunningSandbox> {
+  const name = slots.take();
+  const folder = join(runDir, name);
+  await prepareFolder(folder, plan.uid);
+  const ingress = join(folder, "in.sock");
+  const proxy = await egress.listen(order.agentId, join(folder, "out.sock"), plan.uid);
+  const { file, args } = await plan.command(name, { view: order.view, runDir: folder, writable: order.writable });
+  const child = spawn(file, args, { env: {}, cwd: "/", stdio: ["pipe", "pipe", "pipe"] });
+  const pool = new Pool("http://sandbox", { connect: { socketPath: ingress }, ...POOL });
+  const proxyUrl = `http://127.0.0.1:${EGRESS_PORT}`;
+  child.stdin.write(
+    `${JSON.stringify({
+      argv: order.argv,
+      env: { ...proxyVariables(proxyUrl), ...order.env },
+      cwd: order.workingDirectory,
+      port: order.port,
+      ingress: `${INSIDE_RUN}/in.sock`,
+      egress: `${INSIDE_RUN}/out.sock`,
+      egressPort: EGRESS_PORT,
+    })}\n`,
+  );
+  const listening = Promise.withResolvers<void>();
+  const onLine = (line: string): void => {
+    if (line === LISTENING) listening.resolve();
+    else order.onLine(line);
+  };
+  const clearAway = async (): Promise<void> => {
+    listening.resolve();
+    await closeServer(proxy);
+    await rm(folder, { recursive: true, force: true });
+    await plan.release(name);
+    slots.free(name);
+  };
+  const sandbox = RunningSandbox.of(child, pool, clearAway, onLine);
+  await listening.promise;
+  return sandbox;
+}
+
+/** The init's word that its socket exists. */
+const LISTENING = "\0listening";
+
+const POOL = {
+  connections: MAX_CONNECTIONS,
+  pipelining: 1,
+  headersTimeout: RESPONSE_MS,
+  bodyTimeout: RESPONSE_MS,
+  keepAliveTimeout: 60_000,
+};
+
+/** Where there are no sandboxes: a process of ours, with the image's paths where they really are and a port of its own. */
+async function startUnisolated(order: SandboxOrder, { plan, egress, slots }: SandboxSurroundings): Promise<RunningSandbox> {
+  const name = slots.take();
+  const port = await freePort();
+  const proxy = await egress.listen(order.agentId, 0, null);
+  const { port: proxyPort } = proxy.address() as AddressInfo;
+  const argv = order.argv.map((word) => outside(order, word));
+  const env = { ...proxyVariables(`http://127.0.0.1:${proxyPort}`), ...order.env, PORT: String(port) };
+  const { file, args } = await plan.command(name, { view: [], runDir: "", writable: {} });
+  const child = spawn(file, args, { env: {}, cwd: "/", stdio: ["pipe", "pipe", "pipe"] });
+  const pool = new Pool(`http://127.0.0.1:${port}`, POOL);
+  child.stdin.write(`${JSON.stringify({ argv, env, cwd: outside(order, order.workingDirectory) })}\n`);
+  const clearAway = async (): Promise<void> => {
+    await closeServer(proxy);
+    await plan.release(name);
+    slots.free(name);
+  };
+  const sandbox = RunningSandbox.of(child, pool, clearAway, order.onLine);
+  await untilListening(port, sandbox.ended);
+  return sandbox;
+}
+
+/** Node is ours: an image's may be for another system. */
+function outside({ root, writable }: SandboxOrder, word: string): string {
+  if (basename(word) === "node") return process.execPath;
+  if (!word.startsWith("/")) return word;
+  const given = writable[word];
+  if (given !== undefined) return given;
+  return root !== null && existsSync(join(root, word)) ? join(root, word) : word;
+}
+
+function proxyVariables(url: string): Record<string, string> {
+  const names = ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"];
+  const local = { NO_PROXY: "localhost,127.0.0.1", no_proxy: "localhost,127.0.0.1", NODE_USE_ENV_PROXY: "1" };
+  return { ...Object.fromEntries(names.map((name) => [name, url])), ...local };
+}
+
+async function prepareFolder(folder: string, uid: number | null): Promise<void> {
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  if (uid !== null) await chown(folder, uid, uid);
+}
