@@ -1,5 +1,14 @@
 /** Artifacts applied to a whole stack: real database, identity service, API and workerd, with all that is asked written down. */
-import { createAgent, createToken, invokeAgent, listDeployments, listAgents, updateAgent, type WhsClient, activateDeployment } from "@whs/api";
+import {
+  createAgent,
+  createToken,
+  invokeAgent,
+  listDeployments,
+  listAgents,
+  updateAgent,
+  type WhsClient,
+  activateDeployment,
+} from "@whs/api";
 import { artifactId, payloadDigest } from "@whs/artifact/contract";
 import { FREE_PORTS, type Stack, startStack } from "@whs/stack";
 import { signUp } from "@whs/stack/testing";
@@ -192,7 +201,7 @@ describe("a deploy of several agents", () => {
 
 describe("a plan", () => {
   beforeEach(() => writeArtifact([{ name: "planned", source: answering("new") }], { api_version: "1.0" }));
-  const movedBy = async (move: () => Promise<unknown> | void): Promise<void> => {
+  const expectRefusalAfter = async (move: () => Promise<unknown> | void): Promise<void> => {
     await succeed(run("plan", "--out", "plan.json"));
     await move();
     proxy.seen.length = 0;
@@ -209,15 +218,15 @@ describe("a plan", () => {
   });
 
   test("is refused when somebody made the agent in between", () =>
-    movedBy(() => client.call(createAgent, { body: { name: "planned", runtimeProvider: "cloudflare" } })));
+    expectRefusalAfter(() => client.call(createAgent, { body: { name: "planned", runtimeProvider: "cloudflare" } })));
 
   test("is refused when the agent was changed in between", async () => {
     const { agent } = await client.call(createAgent, { body: { name: "planned", runtimeProvider: "cloudflare" } });
-    await movedBy(() => client.call(updateAgent, { id: agent.id, body: { envVarKeys: ["NEW"] } }));
+    await expectRefusalAfter(() => client.call(updateAgent, { id: agent.id, body: { envVarKeys: ["NEW"] } }));
   });
 
   test("is refused when a component of the stack became another version in between", () =>
-    movedBy(() => proxy.observe(({ components }) => components.forEach((component) => (component.version = "1.999.0")))));
+    expectRefusalAfter(() => proxy.observe(({ components }) => components.forEach((component) => (component.version = "1.999.0")))));
 
   test("is refused for a manifest that was changed in between", async () => {
     await succeed(run("plan", "--out", "plan.json"));
