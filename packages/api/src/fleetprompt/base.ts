@@ -63,7 +63,11 @@ export const semver = z
     "must be a version by SemVer 2.0, such as 1.2.0",
   );
 
-export const reason = textSchema.trim().min(1).max(1000);
+export const reason = textSchema
+  .trim()
+  .min(1)
+  .max(1000)
+  .regex(/^(?:\P{Cc}|[\t\n\r])*$/u, "must not contain control characters");
 export const markdownInput = (max: number) =>
   z.strictObject({ format: z.literal("markdown").default("markdown"), markdown: textSchema.max(max) });
 

@@ -7,7 +7,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { defaultBodyBytes } from "./app.ts";
 import { hashingStream, type HashingStream, requireLength } from "./byte-body.ts";
 import { isFresh } from "./fresh.ts";
-import { type IdempotencyGuard, type IdempotentAnswer, idempotencyKey, requireIdempotencyKey, runOnce } from "./idempotent-request.ts";
+import { type IdempotencyGuard, type IdempotentAnswer, parseIdempotencyKey, requireIdempotencyKey, runOnce } from "./idempotent-request.ts";
 import { type Presentation, storedError, tracePresentation } from "./presentation.ts";
 import { answersHead } from "./unknown-routes.ts";
 import { parseInput } from "./validation.ts";
@@ -135,7 +135,7 @@ async function respond<C>(options: BindingOptions<C>, bound: Bound<C>, context: 
   const bytes = endpoint.body?.kind === "stream" ? hashingStream(request.raw, bound.maxBytes) : undefined;
   try {
     const input = parseRequest(endpoint, exchange, bytes);
-    const key = endpoint.idempotent ? idempotencyKey(request) : undefined;
+    const key = endpoint.idempotent ? parseIdempotencyKey(request.headers["idempotency-key"]) : undefined;
     if (key === undefined && endpoint.idempotent === "required") throw requireIdempotencyKey();
     if (key !== undefined) {
       const work = async (inner: C): Promise<unknown> => {

@@ -68,11 +68,10 @@ async function requireSameContent(bytes: HashingStream, expected: string): Promi
   if (bytes.sha256() !== expected) throw conflict("This Idempotency-Key was used with another body; use a new key.");
 }
 
-/** @throws AppError */
-export function idempotencyKey(request: FastifyRequest): string | undefined {
-  const key = request.headers["idempotency-key"];
-  if (key === undefined) return undefined;
-  if (typeof key === "string" && /^[\x21-\x7e]{1,200}$/.test(key)) return key;
+/** What the `Idempotency-Key` header holds; undefined where there is none. @throws AppError */
+export function parseIdempotencyKey(header: string | string[] | undefined): string | undefined {
+  if (header === undefined) return undefined;
+  if (typeof header === "string" && /^[\x21-\x7e]{1,200}$/.test(header)) return header;
   throw invalidRequest([{ fieldName: "Idempotency-Key", message: "must be 1 to 200 visible ASCII characters" }]);
 }
 

@@ -1,0 +1,11 @@
+export { type Authenticate, createAuthenticate } from "./authenticate.ts";
+export {
+  ownedByBuyer,
+  ownedByPublisher,
+  ownedByTarget,
+  refuseBrowsers,
+  refuseSuspension,
+  requireRole,
+  signatureRefused,
+  visibleToAll,
+} from "./authorise.ts";

@@ -1,0 +1,1 @@
+export { bindCatalog } from "./routes.ts";

@@ -1,0 +1,1 @@
+export { bindEcosystem } from "./routes.ts";

@@ -1,0 +1,2 @@
+export { deleteUnusedImages } from "./delete-unused.ts";
+export { bindImages, serveImages } from "./routes.ts";

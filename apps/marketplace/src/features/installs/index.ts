@@ -1,0 +1,2 @@
+export { expireInstalls, purgeInstalls } from "./expire.ts";
+export { bindHandOff, bindInstalls } from "./routes.ts";

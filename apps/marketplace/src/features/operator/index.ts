@@ -1,0 +1,1 @@
+export { bindOperator } from "./routes.ts";

@@ -1,0 +1,2 @@
+export { bindPublishers } from "./routes.ts";
+export { findProfile, findProfileOfUser, type ProfileRow } from "./store.ts";

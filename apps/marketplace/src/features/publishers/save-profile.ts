@@ -1,0 +1,40 @@
+import type { BodyOf, fleetprompt } from "@whs/api";
+import { newId } from "@whs/platform/ids";
+import type { Context } from "../../context.ts";
+import { requireRenderable } from "../../markdown/index.ts";
+import { grantPublisher, saveProfile as writeProfile } from "./store.ts";
+
+/** Makes the user a publisher, unless the operator of the installation has to agree first. */
+export async function saveProfile(
+  context: Context,
+  input: BodyOf<typeof fleetprompt.saveProfile>,
+): Promise<{ publisher: fleetprompt.PublisherProfile }> {
+  const { user, config } = context;
+  if (input.bioMarkdown !== undefined) requireRenderable("bioMarkdown", input.bioMarkdown);
+  const approved = !config.publisherApproval || user.roles.has("publisher");
+  return context.write({ action: "account.publisher_saved", target: user.id, metadata: { approved } }, async (transaction) => {
+    const row = await writeProfile(transaction, {
+      id: newId("pub"),
+      userId: user.id,
+      displayName: input.displayName,
+      bioMarkdown: input.bioMarkdown,
+      at: context.now(),
+    });
+    if (approved) await grantPublisher(transaction, user.id);
+    return {
+      publisher: {
+        publisherId: row.id,
+        displayName: row.display_name,
+        bioMarkdown: row.bio_markdown,
+        verified: {
+          status: row.verification_status,
+          checkedAtMs: row.verification_checked_at?.getTime() ?? null,
+          reason: row.verification_reason,
+        },
+        approved,
+        createdAtMs: row.created_at.getTime(),
+        updatedAtMs: row.updated_at.getTime(),
+      },
+    };
+  });
+}

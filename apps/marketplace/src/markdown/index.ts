@@ -1,0 +1,1 @@
+export { renderMarkdown, requireRenderable } from "./render.ts";
