@@ -9,9 +9,10 @@ import pg from "pg";
 import { inject } from "vitest";
 
 export { startIssuer, type TestIssuer } from "./issuer.ts";
+export { ControlPlanePeer } from "./control-plane-peer.ts";
 export { DnsServer } from "./dns-server.ts";
-
 export { type RedisServer, startRedisServer } from "./redis-server.ts";
+
 declare module "vitest" {
   export interface ProvidedContext {
     /** Superuser's connection URL of the run's server. Set for `*.pg.test.ts`. */

@@ -11,7 +11,7 @@ export interface DispatchClientOptions {
   /** Where the dispatch Worker answers, without a path. */
   url: string;
   /** The value of the signature header over a request of the source `gateway`: a `v2` HMAC with the gateway's key. */
-  sign(request: { timestamp: string; source: string; method: string; path: string; body: string }): string;
+  sign: (request: { timestamp: string; source: string; method: string; path: string; body: string }) => string;
 }
 
 const SOURCE = "gateway";

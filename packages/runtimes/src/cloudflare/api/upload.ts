@@ -59,9 +59,9 @@ function uploadModule(name: string, module: BundleModule): UploadModule {
     case "json":
       return esModule(name, jsonModule(name, module.text));
     case "wasm":
-      return { name, type: "application/wasm", content: Uint8Array.fromBase64(module.base64) };
+      return { name, type: "application/wasm", content: bytes(module.base64) };
     case "data":
-      return { name, type: "application/octet-stream", content: Uint8Array.fromBase64(module.base64) };
+      return { name, type: "application/octet-stream", content: bytes(module.base64) };
   }
 }
 
@@ -74,6 +74,10 @@ function jsonModule(name: string, text: string): string {
     throw invalid(`${name} is not valid JSON: ${error.message}`);
   }
   return `export default JSON.parse(${JSON.stringify(text)});\n`;
+}
+
+function bytes(base64: string): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(Buffer.from(base64, "base64"));
 }
 
 function invalid(message: string): ProviderError {

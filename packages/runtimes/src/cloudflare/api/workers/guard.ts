@@ -18,13 +18,13 @@ export interface Guard {
 
 function prepare(): Guard {
   const sessions = env[SESSIONS_BINDING] as Guard["sessions"];
-  const revision = String(env[REVISION_BINDING] ?? "0");
+  const revision = env[REVISION_BINDING];
   delete env[SESSIONS_BINDING];
   delete env[REVISION_BINDING];
   const agentEnv = Object.fromEntries(Object.entries(env).filter(([name]) => name !== SESSIONS_BINDING && name !== REVISION_BINDING));
   const redaction = createRedaction(Object.values(agentEnv).filter((value) => typeof value === "string"));
   redaction.guardConsole();
-  return { sessions, revision, redaction, agentEnv };
+  return { sessions, revision: typeof revision === "string" ? revision : "0", redaction, agentEnv };
 }
 
 export const guard: Guard = prepare();

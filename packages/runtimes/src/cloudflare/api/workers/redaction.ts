@@ -4,7 +4,7 @@ const MARK = "[redacted]";
 const METHODS = ["debug", "error", "info", "log", "trace", "warn"] as const;
 
 export interface Redaction {
-  text(text: string): string;
+  text: (text: string) => string;
   /** From now on nothing that is written to the console holds one of the values. */
   guardConsole(): void;
 }

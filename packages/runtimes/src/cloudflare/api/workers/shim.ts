@@ -4,12 +4,15 @@
  */
 import { createSession, statelessSession } from "@whs/agent/runtime";
 import type { DurableObjectNamespace } from "cloudflare:workers";
-import { guard } from "whs-guard";
+import { guard as prepared } from "whs-guard";
 import { INSPECT_URL, SESSION_HEADER } from "../../cell/answers.ts";
 import { serve, type Call } from "../../cell/serve.ts";
 import { REVISION_HEADER, TIMEOUT_HEADER } from "./env.ts";
+import type { Guard } from "./guard.ts";
 import { LeasedStore } from "./session-client.ts";
 import type { SessionObjectStub } from "./session-object.ts";
+
+const guard = prepared as Guard;
 
 /** An invocation's lease on its session outlives the invocation itself by at most this. */
 const LEASE_MARGIN_MS = 5_000;

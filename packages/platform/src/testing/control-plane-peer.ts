@@ -1,14 +1,14 @@
 /** A control plane for tests: receives telemetry and logs over HTTP, verifies every signature, and keeps what it got. */
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { deriveTelemetryKey, verifySignature } from "@whs/platform/signatures";
-import type { ReceivedEvent, ReceivedLine } from "@whs/runtimes/conformance";
+import { deriveTelemetryKey, verifySignature } from "../signatures/index.ts";
 
 const WAIT_MS = 15_000;
 
-export class ControlPlanePeer {
-  readonly events = new Map<string, ReceivedEvent>();
-  readonly lines: ReceivedLine[] = [];
+/** `Event` and `Line` are what the sender says they are: only ids and signatures are looked at here. */
+export class ControlPlanePeer<Event extends { eventId: string; deploymentId: string }, Line> {
+  readonly events = new Map<string, Event>();
+  readonly lines: Line[] = [];
   /** Event ids of every delivery, repeated ones too. */
   readonly deliveries: string[] = [];
   readonly badSignatures: string[] = [];
@@ -47,11 +47,11 @@ export class ControlPlanePeer {
     });
   }
 
-  event(eventId: string): Promise<ReceivedEvent> {
+  event(eventId: string): Promise<Event> {
     return this.until(`event ${eventId}`, () => this.events.get(eventId));
   }
 
-  line(matches: (line: ReceivedLine) => boolean): Promise<ReceivedLine> {
+  line(matches: (line: Line) => boolean): Promise<Line> {
     return this.until("a log line", () => this.lines.find(matches));
   }
 
@@ -94,7 +94,7 @@ export class ControlPlanePeer {
         const key = deriveTelemetryKey(this.keys.telemetryRoot, deploymentId, version);
         return verifySignature({ header: signature, keys: [key], rawBody: Buffer.from(event), now: Date.now() }).ok;
       });
-      const parsed = JSON.parse(event) as ReceivedEvent;
+      const parsed = JSON.parse(event) as Event;
       if (!verified || parsed.deploymentId !== deploymentId) {
         this.badSignatures.push(text);
         answer.rejected.push({ line: index + 1, code: "UNAUTHENTICATED" });
@@ -122,7 +122,7 @@ export class ControlPlanePeer {
       this.badSignatures.push(String(request.url));
       return { status: 401, body: {} };
     }
-    for (const text of body.toString("utf8").split("\n")) this.lines.push(JSON.parse(text) as ReceivedLine);
+    for (const text of body.toString("utf8").split("\n")) this.lines.push(JSON.parse(text) as Line);
     return { status: 200, body: { accepted: 1 } };
   }
 }
