@@ -4,8 +4,8 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ControlPlanePeer } from "@whs/platform/testing";
 import { openSecretStore, type SecretStore } from "@whs/platform/secrets";
+import { ControlPlanePeer } from "@whs/platform/testing";
 import { createWorkerdProvider, type RuntimeProvider } from "@whs/runtimes";
 import type { ConformanceTarget, ReceivedEvent, ReceivedLine } from "@whs/runtimes/conformance";
 
@@ -16,10 +16,6 @@ export interface DataPlaneOptions {
   environment?: Record<string, string>;
   /** Runs the supervisor as this user, who is not root. */
   uid?: number;
-  /** Several supervisors, by name, in place of one without a name. */
-  nodes?: readonly string[];
-  /** Whether they share one storage directory, or have one each. */
-  storage?: "shared" | "own";
 }
 
 export class DataPlane implements ConformanceTarget {
@@ -30,7 +26,7 @@ export class DataPlane implements ConformanceTarget {
   notes: readonly string[] = [];
   private readonly secrets: SecretStore;
   private readonly options: DataPlaneOptions;
-  private readonly children = new Map<string, ChildProcess>();
+  private child: ChildProcess | null = null;
   private output = "";
 
   private constructor(
@@ -43,7 +39,7 @@ export class DataPlane implements ConformanceTarget {
     this.peer = peer;
     this.secrets = secrets;
     this.options = options;
-    this.provider = this.secondProvider();
+    this.provider = createWorkerdProvider({ supervisorSocket: this.socketPath });
   }
 
   static async start(options: DataPlaneOptions = {}): Promise<DataPlane> {
@@ -56,17 +52,16 @@ export class DataPlane implements ConformanceTarget {
     await peer.listen();
     const plane = new DataPlane(folder, peer, secrets, options);
     if (options.uid !== undefined) await giveTo(folder, options.uid);
-    for (const node of options.nodes ?? [""]) await plane.startSupervisor({}, node);
+    await plane.startSupervisor();
     return plane;
   }
 
-  socketPath(node = ""): string {
-    return join(this.folder, "run", node, "supervisor.sock");
+  get socketPath(): string {
+    return join(this.folder, "run", "supervisor.sock");
   }
 
-  /** Where a node keeps deployments and sessions. */
-  storageDir(node = ""): string {
-    return join(this.folder, this.options.storage === "own" ? `storage-${node}` : "dataplane");
+  get pid(): number {
+    return this.child?.pid ?? 0;
   }
 
   /** Everything that the supervisor wrote to its log. */
@@ -74,20 +69,13 @@ export class DataPlane implements ConformanceTarget {
     return this.output;
   }
 
-  async startSupervisor(environment: Record<string, string> = {}, node = ""): Promise<void> {
+  async startSupervisor(environment: Record<string, string> = {}): Promise<void> {
     const child = spawn(process.execPath, [MAIN], {
-      env: {
-        PATH: process.env.PATH,
-        WHS_DATA_DIR: this.folder,
-        WHS_API_URL: this.peer.url,
-        ...(node === "" ? {} : { WHS_NODE: node, WHS_STORAGE_DIR: this.storageDir(node) }),
-        ...this.options.environment,
-        ...environment,
-      },
+      env: { PATH: process.env.PATH, WHS_DATA_DIR: this.folder, WHS_API_URL: this.peer.url, ...this.options.environment, ...environment },
       stdio: ["ignore", "pipe", "pipe"],
       ...(this.options.uid === undefined ? {} : { uid: this.options.uid, gid: this.options.uid }),
     });
-    this.children.set(node, child);
+    this.child = child;
     child.stderr.on("data", (chunk: Buffer) => (this.output += chunk.toString()));
     await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => reject(new Error(`The supervisor was not ready within ${READY_MS} ms: ${this.output}`)), READY_MS);
@@ -109,9 +97,9 @@ export class DataPlane implements ConformanceTarget {
   }
 
   /** Sends a signal and waits for the end; the exit code, or null for an end by signal. */
-  async stopSupervisor(signal: NodeJS.Signals = "SIGTERM", node = ""): Promise<number | null> {
-    const child = this.children.get(node);
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return child?.exitCode ?? null;
+  async stopSupervisor(signal: NodeJS.Signals = "SIGTERM"): Promise<number | null> {
+    const { child } = this;
+    if (child === null || child.exitCode !== null || child.signalCode !== null) return child?.exitCode ?? null;
     const ended = new Promise<number | null>((resolve) => child.once("exit", (code) => resolve(code)));
     child.kill(signal);
     return ended;
@@ -119,11 +107,7 @@ export class DataPlane implements ConformanceTarget {
 
   /** Another gateway process. */
   secondProvider(): RuntimeProvider {
-    const { nodes = [""], storage = "shared" } = this.options;
-    return createWorkerdProvider({
-      supervisors: nodes.map((node) => this.socketPath(node)),
-      sharedStorage: nodes.length > 1 && storage === "shared",
-    });
+    return createWorkerdProvider({ supervisorSocket: this.socketPath });
   }
 
   putSecret(value: string): Promise<string> {
@@ -141,7 +125,7 @@ export class DataPlane implements ConformanceTarget {
 
   async close(): Promise<void> {
     await this.provider.close();
-    await Promise.all([...this.children.keys()].map((node) => this.stopSupervisor("SIGTERM", node)));
+    await this.stopSupervisor();
     await this.peer.close();
     await rm(this.folder, { recursive: true, force: true });
   }
