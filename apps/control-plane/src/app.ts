@@ -257,7 +257,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
       await stopped;
       await ingestion.flush();
       await authenticator.flush();
-      await rateLimits.close();
+      await requestLimits.close();
       await provider.close();
       await announcements.close();
       await blobs.close();

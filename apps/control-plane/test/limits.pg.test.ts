@@ -18,6 +18,7 @@ import { type Budgets, createBudgets } from "../src/features/limits/budgets.ts";
 import { settleReservations } from "../src/features/limits/settle.ts";
 import { readPending, reclaimLeases } from "../src/features/limits/store.ts";
 import { createAgent, deploy } from "./deploy.ts";
+import { type GatewayProcess, startGatewayProcess } from "./gateway-process.ts";
 import { startControlPlane, type TestControlPlane, type TestUser } from "./harness.ts";
 
 const migrations = path.resolve(import.meta.dirname, "../migrations");
@@ -176,6 +177,9 @@ describe("a budget shared by gateways", () => {
   });
 });
 
+/** Takes as many milliseconds as it is told. */
+const sleeper = `export default { async invoke({ messages }: any) { await new Promise((resolve) => setTimeout(resolve, Number(messages[0].content))); return "ok"; } };`;
+
 describe("limits over HTTP", () => {
   let plane: TestControlPlane;
   let person: TestUser;
@@ -185,21 +189,19 @@ describe("limits over HTTP", () => {
     directory = await mkdtemp(path.join(tmpdir(), "whs-tiers-"));
     const tiers = parse(await readFile(tiersFile, "utf8"));
     Object.assign(tiers.tiers.free, { maxRequestsPerPeriod: 12, maxConcurrentInvocations: 3, maxRequestsPerSecond: 1000 });
+    Object.assign(tiers.tiers.pro, { maxConcurrentInvocations: 1000, maxRequestsPerSecond: 6 });
+    Object.assign(tiers.tiers.enterprise, { maxConcurrentInvocations: 4, maxRequestsPerSecond: 1000 });
     await writeFile(path.join(directory, "tiers.yaml"), stringify(tiers));
     plane = await startControlPlane({ dataPlane: true, environment: { WHS_TIERS_FILE: path.join(directory, "tiers.yaml") } });
     person = await plane.user();
     agentId = await createAgent(person, "limited");
-    await deploy(
-      person,
-      agentId,
-      `export default { async invoke({ messages }: any) { if (messages[0].content === "slow") await new Promise((resolve) => setTimeout(resolve, 400)); return "ok"; } };`,
-    );
+    await deploy(person, agentId, sleeper);
   });
   afterAll(async () => {
     await plane.close();
     await rm(directory, { recursive: true, force: true });
   });
-  const invoke = (prompt = "x") => person.request("POST", `/v1/invoke/${agentId}`, { input: { prompt } });
+  const invoke = (prompt = "0") => person.request("POST", `/v1/invoke/${agentId}`, { input: { prompt } });
 
   it("come from a file whose hash is in the audit log", async () => {
     const { rows } = await plane.pool.query(
@@ -215,7 +217,7 @@ describe("limits over HTTP", () => {
   });
 
   it("refuse a fourth invocation at once with 429, and say when to come back", async () => {
-    const answers = await Promise.all(Array.from({ length: 4 }, () => invoke("slow")));
+    const answers = await Promise.all(Array.from({ length: 4 }, () => invoke("400")));
     expect(answers.map((answer) => answer.status).toSorted()).toEqual([200, 200, 200, 429]);
     const refused = answers.find((answer) => answer.status === 429);
     expect(refused?.headers.get("retry-after")).toBe("1");
@@ -249,5 +251,62 @@ describe("limits over HTTP", () => {
         { timeout: 15_000 },
       )
       .toMatchObject({ totals: { requests: 12 }, pending: { requests: 0, tokens: 0, computeMs: 0 } });
+  });
+
+  describe("of two processes", () => {
+    let other: GatewayProcess;
+    beforeAll(async () => {
+      other = await startGatewayProcess(plane, { WHS_TIERS_FILE: path.join(directory, "tiers.yaml") });
+    });
+    afterAll(() => other?.stop("SIGTERM"));
+
+    const customer = async (tier: string): Promise<(base: string, ms?: number) => Promise<number>> => {
+      const somebody = await plane.user(tier);
+      await somebody.request("GET", "/v1/me");
+      await plane.pool.query("update whs.users set subscription_tier = $1 where external_id = $2", [tier, somebody.externalId]);
+      // The credential is looked up anew within a second, with the plan that it has now.
+      await expect
+        .poll(async () => (await somebody.request<{ user: { subscriptionTier: string } }>("GET", "/v1/me")).body.user.subscriptionTier, {
+          timeout: 15_000,
+        })
+        .toBe(tier);
+      const agent = await createAgent(somebody, "shared");
+      await deploy(somebody, agent, sleeper);
+      return async (base, ms = 0) => {
+        const response = await fetch(`${base}/v1/invoke/${agent}`, {
+          method: "POST",
+          headers: { authorization: `Bearer ${somebody.token}`, "content-type": "application/json" },
+          body: JSON.stringify({ input: { prompt: String(ms) } }),
+        });
+        await response.arrayBuffer();
+        return response.status;
+      };
+    };
+    const accepted = (statuses: readonly number[]): number => statuses.filter((status) => status === 200).length;
+
+    it("let as many run at once as the plan says, over both and at either alone", async () => {
+      const call = await customer("enterprise");
+      expect(await call(plane.url)).toBe(200);
+      expect(await call(other.url)).toBe(200);
+      const statuses = await Promise.all(Array.from({ length: 12 }, (_, index) => call(index % 2 === 0 ? plane.url : other.url, 4_000)));
+      expect(statuses.toSorted()).toEqual([...Array<number>(4).fill(200), ...Array<number>(8).fill(429)]);
+      for (const base of [other.url, plane.url])
+        await expect.poll(async () => accepted(await Promise.all([1, 2, 3, 4].map(() => call(base, 300)))), { timeout: 30_000 }).toBe(4);
+    });
+
+    it("let the plan's whole rate through either alone, and no more through both", async () => {
+      const call = await customer("pro");
+      for (const base of [other.url, plane.url])
+        await expect
+          .poll(async () => accepted(await Promise.all(Array.from({ length: 6 }, () => call(base)))), { timeout: 30_000, interval: 1_100 })
+          .toBe(6);
+      const startedAt = performance.now();
+      let through = 0;
+      for (let round = 0; round < 12; round++)
+        through += accepted(await Promise.all(Array.from({ length: 20 }, (_, index) => call(index % 2 === 0 ? plane.url : other.url))));
+      const windows = Math.floor((performance.now() - startedAt) / 1000) + 2;
+      // A tenth of six is less than one: each process may be ahead by one.
+      expect(through).toBeLessThanOrEqual(6 * windows + 2);
+    });
   });
 });

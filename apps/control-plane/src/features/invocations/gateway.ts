@@ -59,7 +59,8 @@ export function createGateway(options: {
     reclaim: options.reclaimSlots,
     onStoreFailure: () => options.limitMetrics.storeFailed("concurrency"),
   });
-  const limits = createLimits({ budgets, slots, rates: createRates({ slots, ...ratesOf(options) }), predictions: createPredictions() });
+  const rates = ratesOf(options);
+  const limits = createLimits({ budgets, slots, rates: createRates({ slots, ...rates }), predictions: createPredictions() });
   const running = new Set<AbortController>();
   const invocationLog = createInvocationLog({ db, log, metrics: options.metrics, sessionIdleMs: options.config.sessionIdleMs });
   return {
@@ -76,6 +77,8 @@ export function createGateway(options: {
       for (const controller of running) controller.abort();
       await options.streams.close(closeStreamsMs);
       await invocationLog.flush();
+      rates.users.close();
+      rates.agents?.points.close();
       await slots.close();
       await budgets.close();
     },

@@ -17,6 +17,7 @@ export interface RequestLimits {
   authenticate<T>(request: HttpRequest, look: () => Promise<T>): Promise<T>;
   /** The same signed endpoints, closed to addresses that sent too many bad signatures and no good one lately. */
   guardSignatures<C>(bind: Bind<C>, scope: "telemetry" | "delegation" | "billing"): Bind<C>;
+  close(): Promise<void>;
 }
 
 /** How long a good credential, or an address with a good signature, is let through though others fail. */
@@ -125,6 +126,10 @@ export function createRequestLimits(options: {
           },
           bindOptions,
         );
+    },
+    async close() {
+      options.invocations.close();
+      await limits.close();
     },
   };
 }
