@@ -77,7 +77,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
   observePool(metrics.registry, database.pool);
   const tracing = await openTracing({ ...config.tracing, log });
   const jobs = observeJobs(await openJobs({ url: config.databaseUrl, schema: "jobs", log }), metrics);
-  const provider = createWorkerdProvider({ supervisorSocket: path.join(config.runDir, "supervisor.sock") });
+  const provider = createWorkerdProvider(config.dataPlane);
 
   const now = (): Date => new Date();
   const announcements = await openAnnouncements({ url: config.databaseUrl, db: database.kysely, log });

@@ -24,6 +24,12 @@ const environment = z.object({
   OIDC_JWKS_URL: z.url().optional().describe("where the issuer's keys are; default: its discovery document says"),
   WHS_DATA_DIR: z.string().min(1).default(".whs"),
   WHS_RUN_DIR: z.string().min(1).optional(),
+  WHS_SUPERVISORS: z
+    .string()
+    .regex(/^unix:\/[^,]+(?:\s*,\s*unix:\/[^,]+)*$/)
+    .optional()
+    .describe("comma-separated addresses of supervisors, such as unix:/run/whs/a/supervisor.sock"),
+  WHS_SUPERVISORS_STORAGE: z.enum(["own", "shared"]).default("own").describe("own or shared"),
   WHS_HOST: z.string().min(1).default("127.0.0.1"),
   WHS_PORT: port(8787),
   METRICS_HOST: z.string().min(1).default("127.0.0.1").describe("a private address"),
@@ -46,13 +52,13 @@ const environment = z.object({
     .optional()
     .describe("where people use the web app"),
   ...billingEnvironment,
+  ...limitsEnvironment,
   FLEETPROMPT_URL: z
     .url({ protocol: /^https?$/ })
     .optional()
     .describe("the base URL of the marketplace's API"),
   WHS_DELEGATION_SOURCES: z.string().default("agentromatic,agentelic").describe("comma-separated names"),
   WHS_GITHUB_ARCHIVE_URL: z.url().default("https://codeload.github.com").describe("a URL"),
-  ...limitsEnvironment,
   WHS_GITHUB_ARCHIVE_ADDRESSES: z.string().default("").describe("comma-separated addresses and networks"),
   WHS_GITHUB_ARCHIVE_SECONDS: seconds(60),
   SECRETS_URL: z.string().min(1).default("local:"),
@@ -96,6 +102,13 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env) {
     oidc: { issuer: read.OIDC_ISSUER, audience: read.OIDC_AUDIENCE, jwksUrl: read.OIDC_JWKS_URL },
     dataDir,
     runDir: path.resolve(read.WHS_RUN_DIR ?? path.join(dataDir, "run")),
+    dataPlane: {
+      supervisors:
+        read.WHS_SUPERVISORS === undefined
+          ? [path.resolve(read.WHS_RUN_DIR ?? path.join(dataDir, "run"), "supervisor.sock")]
+          : list(read.WHS_SUPERVISORS).map((address) => address.slice("unix:".length)),
+      sharedStorage: read.WHS_SUPERVISORS_STORAGE === "shared",
+    },
     host: read.WHS_HOST,
     port: read.WHS_PORT,
     metrics: { host: read.METRICS_HOST, port: read.METRICS_PORT },
@@ -115,6 +128,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env) {
     operatorToken: read.WHS_OPERATOR_TOKEN,
     webUrl: read.WEB_URL,
     billing: readBillingSettings(read),
+    limits: readLimitSettings(read),
     secrets: {
       url: read.SECRETS_URL,
       dataDir,
@@ -128,7 +142,6 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env) {
     maxUploadBytes: read.WHS_MAX_UPLOAD_BYTES,
     invokeTimeoutMs: read.WHS_INVOKE_TIMEOUT_SECONDS * 1000,
     sessionIdleMs: read.WHS_SESSION_IDLE_SECONDS * 1000,
-    limits: readLimitSettings(read),
     telemetryOverlapMs: read.WHS_TELEMETRY_OVERLAP_SECONDS * 1000,
     fallbackAfterMs: read.WHS_FALLBACK_AFTER_SECONDS * 1000,
     /** How often a comment keeps an idle stream of events open. */

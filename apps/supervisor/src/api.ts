@@ -7,13 +7,16 @@ import {
   destroySchema,
   destroySessionSchema,
   ensureSchema,
+  type Health,
   MAX_REQUEST_BYTES,
   setSecretsSchema,
   setTelemetryKeySchema,
+  tenantSchema,
 } from "@whs/runtimes/supervisor-protocol";
 import type { Logger } from "@whs/platform/log";
 import type { z } from "zod";
 import type { Cells } from "./cells/cells.ts";
+import type { Tenancy } from "./cells/tenancy.ts";
 import { deploy, type DeployDependencies } from "./deployments/deploy.ts";
 import { destroy, destroySession, type DestroyDependencies } from "./deployments/destroy.ts";
 import { setSecrets } from "./deployments/set-secrets.ts";
@@ -21,8 +24,9 @@ import { type JsonRequest, listenJson } from "./json-server.ts";
 
 export interface ApiDependencies extends DeployDependencies, DestroyDependencies {
   cells: Cells;
+  tenancy: Tenancy;
   describe(): Described;
-  health(): { healthy: boolean; detail: string };
+  health(): Health;
   logger: Logger;
 }
 
@@ -41,28 +45,44 @@ export function listenApi(socketPath: string, dependencies: ApiDependencies): Pr
 
 async function route(dependencies: ApiDependencies, request: JsonRequest): Promise<unknown> {
   const [noun, id = "", verb] = request.path;
+  const owned = async <B extends { userId: string }>(schema: z.ZodType<B>, work: (body: B) => Promise<unknown>) => {
+    const body = await parse(schema, request);
+    return dependencies.tenancy.during(body.userId, () => work(body));
+  };
   switch (`${request.method} /${noun}${id === "" ? "" : "/:"}${verb === undefined ? "" : `/${verb}`}`) {
     case "PUT /deployments/:":
-      return deploy(dependencies, requireId(id), await parse(deploySchema, request));
+      return owned(deploySchema, (body) => deploy(dependencies, requireId(id), body));
     case "PUT /deployments/:/telemetry-key":
-      return setTelemetryKey(dependencies, requireId(id), await parse(setTelemetryKeySchema, request));
+      return owned(setTelemetryKeySchema, (body) => setTelemetryKey(dependencies, requireId(id), body));
     case "POST /deployments/:/activate":
-      return activate(dependencies, requireId(id), (await parse(activateSchema, request)).userId);
+      return owned(activateSchema, ({ userId }) => activate(dependencies, requireId(id), userId));
     case "PUT /agents/:/secrets":
-      return setSecrets(dependencies, requireId(id), await parse(setSecretsSchema, request));
+      return owned(setSecretsSchema, (body) => setSecrets(dependencies, requireId(id), body));
     case "POST /destroy":
-      return destroy(dependencies, await parse(destroySchema, request));
+      return owned(destroySchema, (body) => destroy(dependencies, body));
     case "POST /sessions/:":
-      return destroySession(dependencies, await parse(destroySessionSchema, request));
+      return owned(destroySessionSchema, (body) => destroySession(dependencies, body));
     case "POST /cells/:":
-      return ensure(dependencies, await parse(ensureSchema, request));
+      return owned(ensureSchema, (body) => ensure(dependencies, body));
+    case "POST /tenants/:":
+      return askedOfTenant(dependencies, id, (await parse(tenantSchema, request)).userId);
     case "GET /describe":
       return dependencies.describe();
     case "GET /health":
       return dependencies.health();
     default:
-      throw new ProviderError("not_found", "There is no such request.", { reached: false });
+      throw noSuchRequest();
   }
+}
+
+async function askedOfTenant({ tenancy, registry }: ApiDependencies, verb: string, userId: string): Promise<unknown> {
+  if (verb === "find") return { here: registry.hasTenant(userId) };
+  if (verb === "release") return tenancy.release(userId);
+  throw noSuchRequest();
+}
+
+function noSuchRequest(): ProviderError {
+  return new ProviderError("not_found", "There is no such request.", { reached: false });
 }
 
 async function ensure({ cells, registry }: ApiDependencies, { userId, unreachable }: z.output<typeof ensureSchema>) {
@@ -83,11 +103,11 @@ async function setTelemetryKey(
 }
 
 /** Starts the cell ahead of the first request; the answer does not wait, since a request would start it just as well. */
-async function activate({ cells, registry, logger }: ApiDependencies, deploymentId: string, userId: string): Promise<void> {
+async function activate({ cells, tenancy, registry, logger }: ApiDependencies, deploymentId: string, userId: string): Promise<void> {
   if (registry.get(deploymentId)?.userId !== userId)
     throw new ProviderError("not_found", "The deployment is not on this node.", { reached: false });
-  cells
-    .ensure(userId)
+  tenancy
+    .during(userId, () => cells.ensure(userId))
     .catch((error: unknown) => logger.warn({ err: error, deploymentId }, "Cannot start a cell ahead of its first request"));
 }
 

@@ -22,6 +22,12 @@ const isServer = (server: string) =>
 const environmentSchema = z.object({
   WHS_DATA_DIR: z.string().default(".whs").describe("a directory; the data plane's part is in its dataplane/"),
   WHS_RUN_DIR: z.string().optional().describe("a directory for sockets, at most 80 bytes long; default: run/ in WHS_DATA_DIR"),
+  WHS_NODE: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9-]{0,31}$/)
+    .optional()
+    .describe("this node's name, of a-z 0-9 -, where several supervisors share a storage directory"),
+  WHS_STORAGE_DIR: z.string().min(1).optional().describe("a directory for deployments and sessions; default: dataplane/ in WHS_DATA_DIR"),
   WHS_API_URL: z.url({ protocol: /^https?$/ }).describe("the control plane's URL, such as http://127.0.0.1:8787"),
   SECRETS_URL: z.string().default("local:").describe("the secret store's URL"),
   WHS_SECRETS_TOKEN_FILE: z.string().min(1).optional().describe("a file with the secret store's token"),
@@ -75,7 +81,9 @@ export type SupervisorConfig = ReturnType<typeof readConfig>;
 export function readConfig(environment: NodeJS.ProcessEnv = process.env) {
   const values = parseEnvironment(environmentSchema, environment);
   const dataDir = resolve(values.WHS_DATA_DIR);
-  const runDir = resolve(values.WHS_RUN_DIR ?? join(dataDir, "run"));
+  const runRoot = resolve(values.WHS_RUN_DIR ?? join(dataDir, "run"));
+  const runDir = values.WHS_NODE === undefined ? runRoot : join(runRoot, values.WHS_NODE);
+  const storageDir = resolve(values.WHS_STORAGE_DIR ?? join(dataDir, "dataplane"));
   if (Buffer.byteLength(runDir) > MAX_RUN_DIR_BYTES) {
     throw new ConfigurationError(
       `Cannot start:\n  WHS_RUN_DIR: ${runDir} is too long for unix sockets (a directory of at most ${MAX_RUN_DIR_BYTES} bytes)`,
@@ -84,7 +92,11 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env) {
   return {
     dataDir,
     runDir,
-    planeDir: join(dataDir, "dataplane"),
+    /** Several nodes that share the storage have names; one that has it for itself has none. */
+    node: values.WHS_NODE ?? null,
+    storageDir,
+    /** What is this node's alone. */
+    nodeDir: values.WHS_NODE === undefined ? storageDir : join(storageDir, "nodes", values.WHS_NODE),
     socketPath: join(runDir, "supervisor.sock"),
     apiUrl: values.WHS_API_URL.replace(/\/$/, ""),
     secrets: {

@@ -1,8 +1,8 @@
 /** Composition root: opens everything of a data-plane node, in order, and closes it in the reverse order. */
-import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { createHash, randomUUID } from "node:crypto";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { createDirectory } from "@whs/platform/durable-files";
+import { createDirectory, moveIntoFreePlace, writeTemporary } from "@whs/platform/durable-files";
 import { openEgressPolicy } from "@whs/platform/egress";
 import type { Logger } from "@whs/platform/log";
 import { maxOpenFiles } from "./process-info.ts";
@@ -13,6 +13,7 @@ import type { Described } from "@whs/runtimes/supervisor-protocol";
 import workerd from "workerd";
 import { listenApi } from "./api.ts";
 import { Cells } from "./cells/cells.ts";
+import { SharedTenancy, soleTenancy } from "./cells/tenancy.ts";
 import { livingOwner, removeOwner, writeOwner } from "./cells/owner.ts";
 import type { SupervisorConfig } from "./config.ts";
 import { Loads } from "./deployments/loads.ts";
@@ -49,15 +50,16 @@ const CAPABILITIES = ["streaming", "sessions", "secrets", "egress", "logs", "tel
 
 /** @throws Error when another supervisor owns the data directory, or a demanded layer of isolation is missing. */
 export async function openSupervisor(config: SupervisorConfig, logger: Logger): Promise<Supervisor> {
-  await Promise.all([createDirectory(config.planeDir), createDirectory(config.runDir)]);
-  const ownerFile = join(config.planeDir, "supervisor.json");
+  await Promise.all([createDirectory(config.nodeDir), createDirectory(config.runDir)]);
+  const ownerFile = join(config.nodeDir, "supervisor.json");
   await takeOwnership(ownerFile);
+  await refuseMixedOwners(config);
   const [sandbox, assembly, secrets, registry, policy, journal, version] = await Promise.all([
     planSandbox({
       ...config.cell,
       mode: config.cell.sandbox,
       workerd: workerd.default,
-      owner: ownerTag(config.planeDir),
+      owner: ownerTag(config.nodeDir),
       probeDir: config.runDir,
     }),
     assembleCell({
@@ -71,11 +73,12 @@ export async function openSupervisor(config: SupervisorConfig, logger: Logger): 
       maxHeapMb: config.cell.heapMb,
     }),
     openSecretStore({ ...config.secrets, log: logger }),
-    DeploymentRegistry.open(config.planeDir),
+    DeploymentRegistry.open(config.storageDir, { sweep: config.node === null }),
     openEgressPolicy(config.egress),
-    Journal.open(join(config.planeDir, "telemetry"), config.journalBytes),
+    Journal.open(join(config.nodeDir, "telemetry"), config.journalBytes),
     ownVersion(),
   ]);
+  const storage = await storageId(config.storageDir);
   const filters = new AgentFilters();
   const loads = new Loads(registry, secrets, filters);
   const egress = new EgressProxy(policy, registry, await maxOpenFiles(), logger);
@@ -91,7 +94,7 @@ export async function openSupervisor(config: SupervisorConfig, logger: Logger): 
   const cells = new Cells({
     ...config.cell,
     runDir: config.runDir,
-    planeDir: config.planeDir,
+    storageDir: config.storageDir,
     sandbox,
     config: assembly.config,
     loads,
@@ -102,6 +105,16 @@ export async function openSupervisor(config: SupervisorConfig, logger: Logger): 
     onEnded: (userId) => filters.forgetAll(registry.ofTenant(userId)),
     logger,
   });
+  const tenancy =
+    config.node === null
+      ? soleTenancy
+      : new SharedTenancy({
+          storageDir: config.storageDir,
+          socketPath: config.socketPath,
+          onAcquired: (userId) => registry.reload(userId),
+          end: (userId, then) => cells.exclusively(userId, { reason: "its tenant moves to another node", drainMs: DRAIN_MS }, then),
+          logger,
+        });
   const describe = (): Described => ({
     version,
     workerd: workerd.version,
@@ -110,13 +123,14 @@ export async function openSupervisor(config: SupervisorConfig, logger: Logger): 
     capabilities: CAPABILITIES,
     cells: { running: cells.count, limit: cells.limit },
   });
-  const health = () => ({ healthy: true, detail: `${cells.count} of ${cells.limit} cells run` });
+  const health = () => ({ healthy: true, detail: `${cells.count} of ${cells.limit} cells run`, storage });
   telemetry.start();
   logs.start();
   const api = await listenApi(config.socketPath, {
     registry,
     loads,
     cells,
+    tenancy,
     surround: (mainModule) => assembly.surround(mainModule),
     roots: config,
     describe,
@@ -126,6 +140,7 @@ export async function openSupervisor(config: SupervisorConfig, logger: Logger): 
   const close = async () => {
     await closeServer(api);
     await cells.close(DRAIN_MS);
+    await tenancy.close();
     await Promise.all([telemetry.close(DELIVER_MS), logs.close(DELIVER_MS)]);
     await secrets.close();
     await removeOwner(ownerFile);
@@ -141,9 +156,28 @@ async function takeOwnership(ownerFile: string): Promise<void> {
   await writeOwner(ownerFile, process.pid);
 }
 
+/** A node without a name believes that it is alone with its storage; nodes with names know of each other. */
+async function refuseMixedOwners({ node, storageDir }: SupervisorConfig): Promise<void> {
+  const nodesDir = join(storageDir, "nodes");
+  await createDirectory(nodesDir);
+  const others = node === null ? (await readdir(nodesDir)).map((name) => join(nodesDir, name)) : [storageDir];
+  for (const folder of others) {
+    const owner = await livingOwner(join(folder, "supervisor.json"));
+    if (owner !== null)
+      throw new Error(`Another supervisor, process ${owner.pid}, uses this storage directory; give each of them a name by WHS_NODE.`);
+  }
+}
+
+/** Names the storage directory, so that whoever talks to several nodes sees whether they share one. */
+async function storageId(storageDir: string): Promise<string> {
+  const place = join(storageDir, "storage-id");
+  await moveIntoFreePlace(await writeTemporary(storageDir, Buffer.from(randomUUID())), place);
+  return readFile(place, "utf8");
+}
+
 /** Short, and the same for the same directory, so that what a killed supervisor left is found again. */
-function ownerTag(planeDir: string): string {
-  return createHash("sha256").update(planeDir).digest("hex").slice(0, 8);
+function ownerTag(nodeDir: string): string {
+  return createHash("sha256").update(nodeDir).digest("hex").slice(0, 8);
 }
 
 async function ownVersion(): Promise<string> {

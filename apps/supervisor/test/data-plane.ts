@@ -4,8 +4,8 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { openSecretStore, type SecretStore } from "@whs/platform/secrets";
 import { ControlPlanePeer } from "@whs/platform/testing";
+import { openSecretStore, type SecretStore } from "@whs/platform/secrets";
 import { createWorkerdProvider, type RuntimeProvider } from "@whs/runtimes";
 import type { ConformanceTarget, ReceivedEvent, ReceivedLine } from "@whs/runtimes/conformance";
 
@@ -16,6 +16,10 @@ export interface DataPlaneOptions {
   environment?: Record<string, string>;
   /** Runs the supervisor as this user, who is not root. */
   uid?: number;
+  /** Several supervisors, by name, in place of one without a name. */
+  nodes?: readonly string[];
+  /** Whether they share one storage directory, or have one each. */
+  storage?: "shared" | "own";
 }
 
 export class DataPlane implements ConformanceTarget {
@@ -26,7 +30,7 @@ export class DataPlane implements ConformanceTarget {
   notes: readonly string[] = [];
   private readonly secrets: SecretStore;
   private readonly options: DataPlaneOptions;
-  private child: ChildProcess | null = null;
+  private readonly children = new Map<string, ChildProcess>();
   private output = "";
 
   private constructor(
@@ -39,7 +43,7 @@ export class DataPlane implements ConformanceTarget {
     this.peer = peer;
     this.secrets = secrets;
     this.options = options;
-    this.provider = createWorkerdProvider({ supervisorSocket: this.socketPath });
+    this.provider = this.secondProvider();
   }
 
   static async start(options: DataPlaneOptions = {}): Promise<DataPlane> {
@@ -52,16 +56,17 @@ export class DataPlane implements ConformanceTarget {
     await peer.listen();
     const plane = new DataPlane(folder, peer, secrets, options);
     if (options.uid !== undefined) await giveTo(folder, options.uid);
-    await plane.startSupervisor();
+    for (const node of options.nodes ?? [""]) await plane.startSupervisor({}, node);
     return plane;
   }
 
-  get socketPath(): string {
-    return join(this.folder, "run", "supervisor.sock");
+  socketPath(node = ""): string {
+    return join(this.folder, "run", node, "supervisor.sock");
   }
 
-  get pid(): number {
-    return this.child?.pid ?? 0;
+  /** Where a node keeps deployments and sessions. */
+  storageDir(node = ""): string {
+    return join(this.folder, this.options.storage === "own" ? `storage-${node}` : "dataplane");
   }
 
   /** Everything that the supervisor wrote to its log. */
@@ -69,13 +74,20 @@ export class DataPlane implements ConformanceTarget {
     return this.output;
   }
 
-  async startSupervisor(environment: Record<string, string> = {}): Promise<void> {
+  async startSupervisor(environment: Record<string, string> = {}, node = ""): Promise<void> {
     const child = spawn(process.execPath, [MAIN], {
-      env: { PATH: process.env.PATH, WHS_DATA_DIR: this.folder, WHS_API_URL: this.peer.url, ...this.options.environment, ...environment },
+      env: {
+        PATH: process.env.PATH,
+        WHS_DATA_DIR: this.folder,
+        WHS_API_URL: this.peer.url,
+        ...(node === "" ? {} : { WHS_NODE: node, WHS_STORAGE_DIR: this.storageDir(node) }),
+        ...this.options.environment,
+        ...environment,
+      },
       stdio: ["ignore", "pipe", "pipe"],
       ...(this.options.uid === undefined ? {} : { uid: this.options.uid, gid: this.options.uid }),
     });
-    this.child = child;
+    this.children.set(node, child);
     child.stderr.on("data", (chunk: Buffer) => (this.output += chunk.toString()));
     await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => reject(new Error(`The supervisor was not ready within ${READY_MS} ms: ${this.output}`)), READY_MS);
@@ -97,9 +109,9 @@ export class DataPlane implements ConformanceTarget {
   }
 
   /** Sends a signal and waits for the end; the exit code, or null for an end by signal. */
-  async stopSupervisor(signal: NodeJS.Signals = "SIGTERM"): Promise<number | null> {
-    const { child } = this;
-    if (child === null || child.exitCode !== null || child.signalCode !== null) return child?.exitCode ?? null;
+  async stopSupervisor(signal: NodeJS.Signals = "SIGTERM", node = ""): Promise<number | null> {
+    const child = this.children.get(node);
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return child?.exitCode ?? null;
     const ended = new Promise<number | null>((resolve) => child.once("exit", (code) => resolve(code)));
     child.kill(signal);
     return ended;
@@ -107,7 +119,11 @@ export class DataPlane implements ConformanceTarget {
 
   /** Another gateway process. */
   secondProvider(): RuntimeProvider {
-    return createWorkerdProvider({ supervisorSocket: this.socketPath });
+    const { nodes = [""], storage = "shared" } = this.options;
+    return createWorkerdProvider({
+      supervisors: nodes.map((node) => this.socketPath(node)),
+      sharedStorage: nodes.length > 1 && storage === "shared",
+    });
   }
 
   putSecret(value: string): Promise<string> {
@@ -125,7 +141,7 @@ export class DataPlane implements ConformanceTarget {
 
   async close(): Promise<void> {
     await this.provider.close();
-    await this.stopSupervisor();
+    await Promise.all([...this.children.keys()].map((node) => this.stopSupervisor("SIGTERM", node)));
     await this.peer.close();
     await rm(this.folder, { recursive: true, force: true });
   }

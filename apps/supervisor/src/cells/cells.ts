@@ -4,7 +4,7 @@ import { tenantPaths } from "./tenant.ts";
 
 export interface CellsOptions extends CellDependencies {
   runDir: string;
-  planeDir: string;
+  storageDir: string;
   maxRunning: number;
   /** The tenant's cell is gone. */
   onEnded(userId: string): void;
@@ -65,10 +65,14 @@ export class Cells {
   }
 
   /** Ends the tenant's cell, if there is one, and keeps it from starting until `whileStopped` is done. */
-  async exclusively<T>(userId: string, whileStopped: () => Promise<T>): Promise<T> {
-    await this.starting.get(userId);
+  async exclusively<T>(
+    userId: string,
+    { reason, drainMs }: { reason: string; drainMs: number },
+    whileStopped: () => Promise<T>,
+  ): Promise<T> {
+    await Promise.allSettled([this.starting.get(userId)]);
     const run = async () => {
-      await this.running.get(userId)?.stop("its tenant has nothing left", 1_000);
+      await this.running.get(userId)?.stop(reason, drainMs);
       return whileStopped();
     };
     const done = run();

@@ -17,14 +17,15 @@ export interface TenantPaths {
   ownerFile: string;
 }
 
-export function tenantName(userId: string): string {
-  return createHash("sha256").update(userId).digest("hex").slice(0, 12);
+/** In full on the disk: two tenants must never share storage, however many there are. */
+export function tenantHash(userId: string): string {
+  return createHash("sha256").update(userId).digest("hex");
 }
 
-export function tenantPaths(roots: { runDir: string; planeDir: string }, userId: string): TenantPaths {
-  // The full hash on the disk: two tenants must never share storage, however many there are.
-  const folder = join(roots.planeDir, "tenants", createHash("sha256").update(userId).digest("hex"));
-  const name = tenantName(userId);
+export function tenantPaths(roots: { runDir: string; storageDir: string }, userId: string): TenantPaths {
+  const hash = tenantHash(userId);
+  const folder = join(roots.storageDir, "tenants", hash);
+  const name = hash.slice(0, 12);
   const runDir = join(roots.runDir, name);
   const storageDir = join(folder, "storage");
   return {

@@ -10,7 +10,7 @@ import type { DeploymentRegistry } from "./registry.ts";
 export interface DestroyDependencies {
   registry: DeploymentRegistry;
   cells: Cells;
-  roots: { runDir: string; planeDir: string };
+  roots: { runDir: string; storageDir: string };
 }
 
 /** Removes one deployment, or an agent with all its deployments and sessions. Nothing to remove is fine. */
@@ -50,5 +50,7 @@ async function destroySessions({ cells, roots }: DestroyDependencies, userId: st
 
 /** The last deployment is gone, and every session with its agent: nothing of the tenant stays on this node. */
 async function forgetTenant({ cells, roots }: DestroyDependencies, userId: string): Promise<void> {
-  await cells.exclusively(userId, () => rm(dirname(tenantPaths(roots, userId).ownerFile), { recursive: true, force: true }));
+  await cells.exclusively(userId, { reason: "its tenant has nothing left", drainMs: 1_000 }, () =>
+    rm(dirname(tenantPaths(roots, userId).ownerFile), { recursive: true, force: true }),
+  );
 }

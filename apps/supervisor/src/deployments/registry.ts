@@ -38,11 +38,19 @@ export class DeploymentRegistry {
     this.folder = folder;
   }
 
-  static async open(planeDir: string): Promise<DeploymentRegistry> {
-    const registry = new DeploymentRegistry(join(planeDir, "deployments"));
+  /** `sweep`: whether what has no record was left by nobody who is still writing it. */
+  static async open(storageDir: string, { sweep }: { sweep: boolean }): Promise<DeploymentRegistry> {
+    const registry = new DeploymentRegistry(join(storageDir, "deployments"));
     await createDirectory(registry.folder);
-    for (const name of await readdir(registry.folder)) await registry.read(name);
+    for (const name of await readdir(registry.folder)) await registry.read(name, { sweep });
     return registry;
+  }
+
+  /** Reads what another node may have changed of a tenant's deployments. */
+  async reload(userId: string): Promise<void> {
+    const names = new Set(await readdir(this.folder));
+    for (const { deploymentId } of this.ofTenant(userId)) if (!names.has(deploymentId)) this.records.delete(deploymentId);
+    for (const name of names) if ((this.records.get(name)?.userId ?? userId) === userId) await this.read(name, { sweep: false });
   }
 
   get(deploymentId: string): DeploymentRecord | undefined {
@@ -84,13 +92,13 @@ export class DeploymentRegistry {
     await syncDirectory(this.folder);
   }
 
-  private async read(name: string): Promise<void> {
+  private async read(name: string, { sweep }: { sweep: boolean }): Promise<void> {
     try {
       const record = recordSchema.parse(JSON.parse(await readFile(join(this.folder, name, "deployment.json"), "utf8")));
       this.records.set(record.deploymentId, record);
     } catch (error) {
       if (!isSystemError(error, "ENOENT", "ENOTDIR")) throw error;
-      await rm(join(this.folder, name), { recursive: true, force: true });
+      if (sweep) await rm(join(this.folder, name), { recursive: true, force: true });
     }
   }
 }

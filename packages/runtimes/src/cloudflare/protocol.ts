@@ -65,8 +65,16 @@ export const describedSchema = z.object({
 });
 export type Described = z.output<typeof describedSchema>;
 
-/** `GET /health` */
-export const healthSchema = z.object({ healthy: z.boolean(), detail: z.string() });
+/**
+ * `POST /tenants/find`: whether this node has deployments of the tenant. `POST /tenants/release`: ends what runs of it here and
+ * leaves it to the node that asks, of those that share the storage; 204.
+ */
+export const tenantSchema = z.strictObject({ userId: idSchema });
+export const foundSchema = z.object({ here: z.boolean() });
+
+/** `GET /health`. `storage` names the storage directory: nodes that give the same one share it. */
+export const healthSchema = z.object({ healthy: z.boolean(), detail: z.string(), storage: z.string() });
+export type Health = z.output<typeof healthSchema>;
 
 /** Body of every answer from 400 on. The message is safe to show. */
 export const supervisorErrorSchema = z.object({

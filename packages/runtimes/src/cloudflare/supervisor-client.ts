@@ -6,6 +6,13 @@ import { supervisorErrorSchema } from "./protocol.ts";
 /** Deploys load code in a cell that may have to start first; nothing else takes long. */
 const TIMEOUT_MS = 60_000;
 
+/** No answer came: the node is away, or went away with the request. */
+export class SupervisorUnreachable extends ProviderError {
+  constructor(cause: unknown) {
+    super("transient", "The data plane cannot be reached.", { reached: false, cause });
+  }
+}
+
 /** The supervisor's control API. Everything that fails becomes a ProviderError. */
 export class SupervisorClient {
   private readonly pool: Pool;
@@ -47,7 +54,7 @@ export class SupervisorClient {
       });
       return { status: response.statusCode, text: await response.body.text() };
     } catch (cause) {
-      throw new ProviderError("transient", "The data plane cannot be reached.", { reached: false, cause });
+      throw new SupervisorUnreachable(cause);
     }
   }
 }

@@ -16,30 +16,34 @@ import {
 } from "../port.ts";
 import { CellClient, CellUnreachable } from "./cell-client.ts";
 import { type CloudflarePrices, defaultCloudflarePrices, estimateCloudflareCost } from "./cost.ts";
-import { describedSchema, ensuredSchema, healthSchema } from "./protocol.ts";
+import { Nodes } from "./nodes.ts";
+import { describedSchema, ensuredSchema } from "./protocol.ts";
 import { StreamCall } from "./stream-call.ts";
-import { SupervisorClient } from "./supervisor-client.ts";
+import type { SupervisorClient } from "./supervisor-client.ts";
 
 export interface WorkerdProviderOptions {
-  /** Unix socket of the supervisor's control API. */
-  supervisorSocket: string;
+  /** Unix sockets of the supervisors' control APIs; tenants are placed by these names. */
+  supervisors: readonly string[];
+  /** Whether the supervisors share one storage directory, so that each can serve every tenant. */
+  sharedStorage?: boolean;
   prices?: CloudflarePrices;
 }
 
-/** The self-hosted Cloudflare runtime: one sandboxed workerd process a tenant, kept by a supervisor. */
-export function createWorkerdProvider(options: WorkerdProviderOptions): RuntimeProvider {
-  return new WorkerdProvider(new SupervisorClient(options.supervisorSocket), options.prices ?? defaultCloudflarePrices);
+/** The self-hosted Cloudflare runtime: one sandboxed workerd process a tenant, kept by one of the supervisors. */
+export function createWorkerdProvider({ supervisors, sharedStorage = false, prices }: WorkerdProviderOptions): RuntimeProvider {
+  return new WorkerdProvider(supervisors, sharedStorage, prices ?? defaultCloudflarePrices);
 }
 
 class WorkerdProvider implements RuntimeProvider {
   readonly name = "cloudflare";
   readonly driver = "workerd";
-  private readonly supervisor: SupervisorClient;
+  private readonly nodes: Nodes;
   private readonly prices: CloudflarePrices;
   private readonly cells = new Map<string, Promise<CellClient>>();
+  private readonly servedBy = new Map<string, SupervisorClient>();
 
-  constructor(supervisor: SupervisorClient, prices: CloudflarePrices) {
-    this.supervisor = supervisor;
+  constructor(supervisors: readonly string[], sharedStorage: boolean, prices: CloudflarePrices) {
+    this.nodes = new Nodes(supervisors, sharedStorage, () => void this.sendHome());
     this.prices = prices;
   }
 
@@ -47,7 +51,7 @@ class WorkerdProvider implements RuntimeProvider {
     const { deploymentId, userId, agentId, version, manifest, bundle, compatibilityDate, compatibilityFlags, secrets, telemetry } = input;
     if (manifest.runtime !== "cloudflare")
       throw new ProviderError("invalid", `The manifest is for ${manifest.runtime}, not for cloudflare.`, { reached: false });
-    await this.supervisor.send("PUT", `/deployments/${deploymentId}`, {
+    await this.send(userId, "PUT", `/deployments/${deploymentId}`, {
       userId,
       agentId,
       version,
@@ -64,27 +68,27 @@ class WorkerdProvider implements RuntimeProvider {
   }
 
   async activate({ userId, deploymentId }: DeploymentRef): Promise<void> {
-    await this.supervisor.send("POST", `/deployments/${deploymentId}/activate`, { userId });
+    await this.send(userId, "POST", `/deployments/${deploymentId}/activate`, { userId });
   }
 
   /** Nothing runs for a deployment that receives no requests, so there is nothing to stop. */
   async deactivate(): Promise<void> {}
 
   async setSecrets({ userId, agentId, deploymentIds, secrets }: SetSecretsInput): Promise<{ redeployRequired: boolean }> {
-    await this.supervisor.send("PUT", `/agents/${agentId}/secrets`, { userId, deploymentIds, secrets });
+    await this.send(userId, "PUT", `/agents/${agentId}/secrets`, { userId, deploymentIds, secrets });
     return { redeployRequired: false };
   }
 
   async setTelemetryKey({ userId, deploymentId, telemetry }: DeploymentRef & { telemetry: TelemetryKeyRef }): Promise<void> {
-    await this.supervisor.send("PUT", `/deployments/${deploymentId}/telemetry-key`, { userId, telemetry });
+    await this.send(userId, "PUT", `/deployments/${deploymentId}/telemetry-key`, { userId, telemetry });
   }
 
   async destroy({ userId, agentId, deploymentId }: DestroyInput): Promise<void> {
-    await this.supervisor.send("POST", "/destroy", { userId, agentId, deploymentId });
+    await this.send(userId, "POST", "/destroy", { userId, agentId, deploymentId });
   }
 
   async destroySession({ userId, agentId, providerSessionId }: DeploymentRef & { providerSessionId: string }): Promise<void> {
-    await this.supervisor.send("POST", "/sessions/destroy", { userId, agentId, providerSessionId });
+    await this.send(userId, "POST", "/sessions/destroy", { userId, agentId, providerSessionId });
   }
 
   async invoke(input: InvokeInput): Promise<InvokeOutput> {
@@ -117,13 +121,8 @@ class WorkerdProvider implements RuntimeProvider {
     }
   }
 
-  async healthcheck(): Promise<{ healthy: boolean; detail: string }> {
-    try {
-      return await this.supervisor.read(healthSchema, "GET", "/health");
-    } catch (error) {
-      if (error instanceof ProviderError) return { healthy: false, detail: error.message };
-      throw error;
-    }
+  healthcheck(): Promise<{ healthy: boolean; detail: string }> {
+    return this.nodes.health();
   }
 
   estimateCost(usage: UsageFigures): number {
@@ -131,7 +130,7 @@ class WorkerdProvider implements RuntimeProvider {
   }
 
   async describe(): Promise<ProviderDescription> {
-    const { workerd, compatibilityDate, isolation, capabilities, version } = await this.supervisor.read(
+    const { workerd, compatibilityDate, isolation, capabilities, version } = await this.nodes.any.client.read(
       describedSchema,
       "GET",
       "/describe",
@@ -143,16 +142,22 @@ class WorkerdProvider implements RuntimeProvider {
     const cells = await Promise.allSettled(this.cells.values());
     this.cells.clear();
     await Promise.all(cells.flatMap((cell) => (cell.status === "fulfilled" ? [cell.value.destroy()] : [])));
-    await this.supervisor.close();
+    await this.nodes.close();
   }
 
   /** The tenant's cell, asked for once; the supervisor starts it when needed. */
   private cell(userId: string, unreachable?: CellClient): Promise<CellClient> {
     const known = this.cells.get(userId);
     if (known !== undefined) return known;
-    const asked = this.supervisor
-      .read(ensuredSchema, "POST", "/cells/ensure", { userId, unreachable: unreachable?.instance })
-      .then(({ socketPath, instance }) => new CellClient(socketPath, instance));
+    const asked = this.nodes
+      .onNodeOf(userId, async (node) => ({
+        node,
+        ...(await node.read(ensuredSchema, "POST", "/cells/ensure", { userId, unreachable: unreachable?.instance })),
+      }))
+      .then(({ node, socketPath, instance }) => {
+        this.servedBy.set(userId, node);
+        return new CellClient(socketPath, instance);
+      });
     this.cells.set(userId, asked);
     asked.catch(() => this.forget(userId, asked));
     return asked;
@@ -169,8 +174,25 @@ class WorkerdProvider implements RuntimeProvider {
     return this.cell(userId, gone);
   }
 
+  /** A node is back: tenants of its that others served in the meantime are asked for there the next time. */
+  private async sendHome(): Promise<void> {
+    for (const [userId, asked] of this.cells) {
+      const home = await this.nodes.nodeOf(userId).catch(() => null);
+      if (home === null || this.servedBy.get(userId) === home.client) continue;
+      this.forget(userId, asked);
+      // What still runs on open connections may end.
+      void asked.then((cell) => cell.close());
+    }
+  }
+
+  private send(userId: string, method: "PUT" | "POST", path: string, body: unknown): Promise<unknown> {
+    return this.nodes.onNodeOf(userId, (node) => node.send(method, path, body));
+  }
+
   private forget(userId: string, asked: Promise<CellClient>): void {
-    if (this.cells.get(userId) === asked) this.cells.delete(userId);
+    if (this.cells.get(userId) !== asked) return;
+    this.cells.delete(userId);
+    this.servedBy.delete(userId);
   }
 }
 
