@@ -54,6 +54,8 @@ export interface DeployInput extends DeploymentRef {
   /** Author's provider settings: the agent's `providerConfig` merged under the manifest's. */
   compatibilityDate?: string;
   compatibilityFlags?: readonly string[];
+  /** The agent's settings for AgentCore; the manifest's own win over them. */
+  agentcore?: { region?: string; vCpu?: number; memoryMb?: number; idleTimeoutSeconds?: number; maxLifetimeSeconds?: number };
   /** Names and references into the secret store, never values. */
   secrets: SecretRefs;
   /** Capabilities the owner's tier allows; the provider refuses what is not in it. */
@@ -105,6 +107,8 @@ export interface DeployOutput {
     cloudflare: { workerName: string; workerUrl: string | null } | null;
     agentcore: { agentRuntimeArn: string; agentRuntimeId: string; region: string; qualifier: string } | null;
   };
+  /** The image that was made for it, where the runtime takes images. */
+  container?: { imageUri: string; imageDigest: string; buildId: string };
 }
 
 export interface Message {
@@ -121,6 +125,10 @@ export interface InvokeInput extends DeploymentRef {
   options: InvokeOptions;
   /** Opaque to the provider's clients; absent on stateless agents. */
   providerSessionId?: string;
+  /** Whether the caller goes on with a session: one that the runtime no longer has is then expired, not begun anew. */
+  continuesSession?: boolean;
+  /** What `deploy` answered, where the caller has it: spares the provider from looking it up. */
+  providerRef?: DeployOutput["providerRef"];
   /** Aborting tells the runtime to stop. */
   signal: AbortSignal;
   timeoutMs: number;

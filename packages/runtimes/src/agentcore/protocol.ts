@@ -27,7 +27,8 @@ export interface InvocationRequest {
   sessionId?: string;
   options?: InvokeOptions;
   metadata: { traceId: string; traceparent?: string };
-  whs: { kind: "invoke"; eventId: string; timeoutMs: number };
+  /** `continues`: the session has been here before, or it has expired. */
+  whs: { kind: "invoke"; eventId: string; timeoutMs: number; continues?: boolean };
 }
 export type WrapperRequest =
   | InvocationRequest
@@ -66,8 +67,8 @@ export interface WrapperFailure {
   /** Safe to show. */
   message: string;
   retryable: boolean;
-  /** `cancelled` by request, `timeout` by the wrapper's own clock, else the agent's own failure. */
-  reason: "cancelled" | "timeout" | "agent" | "request";
+  /** `cancelled` by request, `timeout` by the wrapper's own clock, `session` when it is not here, else the agent's own failure. */
+  reason: "cancelled" | "timeout" | "session" | "agent" | "request";
 }
 
 /** Events of a stream: `delta`*, `lines`* between them, then one of `done` and `error`. */

@@ -27,6 +27,10 @@ export interface RunningInvocation {
   stop(reason: "cancelled" | "timeout"): void;
 }
 
+const EXPIRED: WrapperFailure = { code: "RUNTIME_ERROR", message: "Session expired.", retryable: false, reason: "session" };
+/** Cancelled invocations that are remembered in case they come after all. */
+const MAX_CANCELLED = 1_000;
+
 /** The adapter's own time ends first; this one ends what it could not reach any more. */
 const GRACE_MS = 5_000;
 
@@ -42,6 +46,7 @@ export interface AgentSurroundings {
 export class Invocations {
   private readonly byEvent = new Map<string, RunningInvocation>();
   private readonly running = new Set<RunningInvocation>();
+  private readonly cancelled = new Set<string>();
   private background = 0;
   /** Unix seconds of the last change between idle and busy. */
   changedAt = Math.floor(Date.now() / 1000);
@@ -57,6 +62,7 @@ export class Invocations {
   cancel(eventId: string): boolean {
     const running = this.byEvent.get(eventId);
     running?.stop("cancelled");
+    if (running === undefined) this.remember(eventId);
     return running !== undefined;
   }
 
@@ -81,6 +87,8 @@ export class Invocations {
       stop: (reason) => (ended ? undefined : log.collect(lines, () => controller.abort(new Stopped(reason)))),
     };
     this.enter(running, invocation.eventId);
+    // A container that was still starting may hear of the end before the beginning.
+    if (invocation.eventId !== null && this.cancelled.delete(invocation.eventId)) running.stop("cancelled");
     const timer = setTimeout(() => running.stop("timeout"), invocation.timeoutMs + GRACE_MS);
     const ending = log
       .collect(lines, () => this.run(surroundings, invocation, stream, text, controller.signal))
@@ -101,6 +109,8 @@ export class Invocations {
   ): Promise<Ending> {
     const { agent, env, sessions, sessionful, log } = surroundings;
     const { sessionId, traceparent, traceId, messages, options } = invocation;
+    if (signal.aborted) return { ok: false, failure: failureOf(signal.reason, log) };
+    if (sessionful && sessionId !== null && invocation.continues && !sessions.has(sessionId)) return { ok: false, failure: EXPIRED };
     const visit = sessionful && sessionId !== null ? sessions.enter(sessionId) : null;
     try {
       const answered = await runInvocation(
@@ -125,6 +135,14 @@ export class Invocations {
       return { ok: false, failure: failureOf(error, log) };
     } finally {
       visit?.leave();
+    }
+  }
+
+  private remember(eventId: string): void {
+    this.cancelled.add(eventId);
+    for (const oldest of this.cancelled) {
+      if (this.cancelled.size <= MAX_CANCELLED) return;
+      this.cancelled.delete(oldest);
     }
   }
 

@@ -15,6 +15,8 @@ export interface Invocation {
   /** Null for plain callers. */
   eventId: string | null;
   timeoutMs: number;
+  /** Whether the session must have been here before. */
+  continues: boolean;
 }
 export type ParsedRequest = { kind: "invoke"; invocation: Invocation } | Exclude<WrapperRequest["whs"], { kind: "invoke" }>;
 
@@ -51,6 +53,7 @@ function readInvocation(body: Fields, whs: Fields, traceIdHeader: string | undef
     traceparent: optional(metadata["traceparent"], (value) => asText(value, "metadata.traceparent")),
     eventId: optional(whs["eventId"], (value) => asText(value, "whs.eventId")),
     timeoutMs: Math.min(timeoutMs, MAX_TIMEOUT_MS),
+    continues: whs["continues"] === true,
   };
 }
 

@@ -19,12 +19,19 @@ export class SessionStores {
   private readonly directory: string | null;
   private readonly open = new Map<string, { store: SessionStore; visits: number }>();
   private readonly inMemory = new Map<string, DatabaseSync>();
+  private readonly seen = new Set<string>();
 
   constructor(mount: string) {
     this.directory = isWritable(mount) ? mount : null;
   }
 
+  /** Whether a session that was used before is still what it was: in memory, only here. */
+  has(sessionId: string): boolean {
+    return this.directory !== null || this.seen.has(sessionId);
+  }
+
   enter(sessionId: string): { store: SessionStore; leave: () => void } {
+    this.seen.add(sessionId);
     let entry = this.open.get(sessionId);
     if (entry === undefined) {
       entry = { store: new SessionStore(this.database(sessionId)), visits: 0 };
@@ -36,6 +43,11 @@ export class SessionStores {
   }
 
   forget(sessionId: string): void {
+    this.discard(sessionId);
+    this.seen.delete(sessionId);
+  }
+
+  private discard(sessionId: string): void {
     this.inMemory.get(sessionId)?.close();
     this.inMemory.delete(sessionId);
     const file = this.file(sessionId);
@@ -51,7 +63,7 @@ export class SessionStores {
     this.open.delete(sessionId);
     const isEmpty = entry.store.isEmpty();
     entry.store.close();
-    if (isEmpty) this.forget(sessionId);
+    if (isEmpty) this.discard(sessionId);
   }
 
   private database(sessionId: string): DatabaseAccess {

@@ -144,6 +144,13 @@ describe("for the adapter", () => {
     expect(events.at(-1)).toMatchObject({ event: "error", data: { reason: "cancelled", retryable: true } });
   });
 
+  test("an invocation that was cancelled before it came does not run", async () => {
+    const wrapper = await wrap(ECHO);
+    await wrapper.post({ whs: { kind: "cancel", eventId: "evt_early" } });
+    expect(await answered(wrapper.post(ours("evt_early")))).toMatchObject({ error: { reason: "cancelled" } });
+    expect(await answered(wrapper.post(ours("evt_other")))).toMatchObject({ output: { text: "echo: x" } });
+  });
+
   test("a caller that leaves tells the agent to stop", async () => {
     const wrapper = await wrap(HANGING);
     const left = new AbortController();
@@ -260,6 +267,19 @@ describe("sessions", () => {
     expect(await turn(wrapper, "ses_b")).toMatchObject({ output: { text: "turn 1" } });
     await wrapper.post({ whs: { kind: "forget", sessionId: "ses_a" } });
     expect(await turn(wrapper, "ses_a")).toMatchObject({ output: { text: "turn 1" } });
+  });
+
+  test("that should go on but are not in this container have expired", async () => {
+    const wrapper = await wrap(COUNTER);
+    const goOn = () =>
+      answered(
+        wrapper.post(
+          ours("evt_on", { sessionId: "ses_on", whs: { kind: "invoke", eventId: "evt_on", timeoutMs: 60_000, continues: true } }),
+        ),
+      );
+    expect(await goOn()).toMatchObject({ error: { message: "Session expired.", reason: "session", retryable: false } });
+    expect(await turn(wrapper, "ses_on")).toMatchObject({ output: { text: "turn 1" } });
+    expect(await goOn()).toMatchObject({ output: { text: "turn 2" } });
   });
 
   test("outlive the container in a mounted folder, are shared by two, and leave nothing when they hold nothing", async () => {
