@@ -35,7 +35,7 @@ export type ArgumentValues<A> = { [Name in keyof A]: ArgumentValue<A[Name]> };
 export type OptionValues<O> = { [Name in keyof O]: OptionValue<O[Name]> };
 
 /** Heading under which the help lists a command. */
-export type Group = "Start" | "Build and deploy" | "Run" | "Observe" | "Account" | "Operate" | "This machine";
+export type Group = "Start" | "Build and deploy" | "Run" | "Marketplace" | "Observe" | "Account" | "Operate" | "This machine";
 
 /** A command as a value: parsing, help, completion and documentation derive from it. */
 export interface Command<A = Record<string, Argument>, O = Record<string, Option>> {

@@ -12,6 +12,8 @@ export interface Environment {
   apiUrl: string | undefined;
   /** `WHS_API_TOKEN`; wins over the profile. */
   apiToken: string | undefined;
+  /** `FLEETPROMPT_API_URL`: the marketplace's API. */
+  marketplaceUrl: string | undefined;
   /** `WHS_OPERATOR_TOKEN`, for `whs admin`. */
   operatorToken: string | undefined;
   /** `XDG_CONFIG_HOME/whs`, or `~/.config/whs`. */
@@ -42,9 +44,11 @@ export function readEnvironment(variables: NodeJS.ProcessEnv = process.env): Env
   const read = (name: string): string | undefined => variables[name] || undefined;
   const apiUrl = read("WHS_API_URL");
   if (apiUrl !== undefined) checkUrl(apiUrl, "WHS_API_URL");
+  const marketplaceUrl = read("FLEETPROMPT_API_URL");
   return {
     apiUrl,
     apiToken: read("WHS_API_TOKEN")?.trim(),
+    marketplaceUrl: marketplaceUrl === undefined ? undefined : checkUrl(marketplaceUrl, "FLEETPROMPT_API_URL"),
     operatorToken: read("WHS_OPERATOR_TOKEN")?.trim(),
     sourceDate: readSourceDate(read("SOURCE_DATE_EPOCH")),
     configDir: path.join(read("XDG_CONFIG_HOME") ?? path.join(homedir(), ".config"), "whs"),

@@ -43,10 +43,15 @@ export class Context {
   get api(): Api {
     if (this.#api === undefined) {
       const { apiUrl } = this;
-      this.#api = new Api(apiUrl, this.environment.apiToken ?? this.#profileToken(apiUrl));
+      this.#api = new Api(apiUrl, this.token);
       warnAboutPlainHttp(apiUrl, this.output);
     }
     return this.#api;
+  }
+
+  /** `WHS_API_TOKEN`, else the profile's. @throws NotSignedInError where there is none for this address */
+  get token(): string {
+    return this.environment.apiToken ?? this.#profileToken(this.apiUrl);
   }
 
   #profileToken(apiUrl: string): string {

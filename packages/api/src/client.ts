@@ -193,9 +193,14 @@ async function readError(response: Response, signal: AbortSignal | undefined): P
   return new ApiError(response.status, error.code, error.message, {
     details: error.details,
     retryable: error.retryable,
-    traceId: body.traceId ?? response.headers.get("x-trace-id"),
+    traceId: body.traceId ?? requestIdOf(error) ?? response.headers.get("x-trace-id"),
     retryAfterSeconds: Number.isNaN(retryAfter) ? null : retryAfter,
   });
+}
+
+/** FleetPrompt's errors bear their id themselves. */
+function requestIdOf(error: object): string | undefined {
+  return "requestId" in error && typeof error.requestId === "string" ? error.requestId : undefined;
 }
 
 /** Some other server, or a proxy, answered. */

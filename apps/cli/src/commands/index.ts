@@ -24,6 +24,17 @@ import { invoke } from "./invocations/invoke.ts";
 import { completion } from "./machine/completion.ts";
 import { doctor } from "./machine/doctor.ts";
 import { up } from "./machine/up.ts";
+import { listingsCreate } from "./listings/create.ts";
+import { listingsGet } from "./listings/get.ts";
+import { listingsList } from "./listings/list.ts";
+import { listingsReleases } from "./listings/releases.ts";
+import { listingsRevoke } from "./listings/revoke.ts";
+import { listingsSearch } from "./listings/search.ts";
+import { listingsStats } from "./listings/stats.ts";
+import { listingsStatus } from "./listings/status.ts";
+import { listingsUpdate } from "./listings/update.ts";
+import { install } from "./marketplace/install.ts";
+import { publish } from "./marketplace/publish.ts";
 import { errors } from "./observation/errors.ts";
 import { logs } from "./observation/logs.ts";
 import { metrics } from "./observation/metrics.ts";
@@ -44,6 +55,7 @@ export const nouns: Readonly<Record<string, string>> = {
   agents: "List, show, create, change, disable and delete agents",
   deployments: "List, show and activate deployments",
   secrets: "Set, list and delete an agent's secrets",
+  listings: "Search the marketplace; create, change and follow listings of your own",
   tokens: "Create, list and revoke API tokens",
   admin: "Operate an installation: accounts, their plans, statistics",
 };
@@ -70,6 +82,17 @@ export const commands: readonly Command[] = [
   agentsDisable,
   agentsEnable,
   agentsDelete,
+  publish,
+  install,
+  listingsSearch,
+  listingsList,
+  listingsGet,
+  listingsCreate,
+  listingsUpdate,
+  listingsStatus,
+  listingsReleases,
+  listingsRevoke,
+  listingsStats,
   logs,
   usage,
   metrics,
