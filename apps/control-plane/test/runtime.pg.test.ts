@@ -27,6 +27,12 @@ describe("the runtime stack", () => {
       ["agent", "up"],
       ["runtime-node", "up"],
     ]);
+    const offered = (name: string) => observed.components.find((component) => component.name === name)?.capabilities;
+    expect(offered("gateway")).toEqual(expect.arrayContaining(["streaming", "sessions"]));
+    expect(offered("provisioner")).toEqual(["uploaded_bundle", "repo_ref"]);
+    expect(observed.components.map(({ version }) => version)).toEqual(
+      Array.from({ length: 4 }, () => expect.stringMatching(/^\d+\.\d+\.\d+/)),
+    );
     expect(observed.providers.cloudflare?.isolation.map((layer) => layer.layer).length).toBeGreaterThan(3);
   });
 

@@ -28,6 +28,7 @@ export function observeJobs(jobs: Jobs, metrics: Metrics): Jobs {
     send: (transaction, job, data, options) => jobs.send(transaction, job, data, options),
     work: (job, handler) => jobs.work(job, metrics.job(job.name, handler)),
     schedule: (job, cron, handler) => jobs.schedule(job, cron, metrics.job(job.name, handler)),
+    isWorking: (job) => jobs.isWorking(job),
     stop: () => jobs.stop(),
   };
 }

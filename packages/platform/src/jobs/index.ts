@@ -1,6 +1,6 @@
 import { type Logger, serializeError } from "@whs/platform/log";
 import type { Transaction } from "kysely";
-import { fromKysely, PgBoss } from "pg-boss";
+import { fromKysely, PgBoss, type WipData } from "pg-boss";
 import type { z } from "zod";
 
 /** A kind of durable work. A process that dies half-way loses nothing: another attempt starts. */
@@ -31,6 +31,8 @@ export interface Jobs {
   work<Data>(job: Job<Data>, handler: (data: Data, run: JobRun) => Promise<void>): Promise<void>;
   /** Runs a job by the clock (cron in UTC), on one process at a time. */
   schedule(job: Job<Record<string, never>>, cron: string, handler: (run: JobRun) => Promise<void>): Promise<void>;
+  /** Whether this process takes jobs of this kind at the moment: it has begun to, has not been stopped, and reaches the queue. */
+  isWorking<Data>(job: Job<Data>): boolean;
   stop(): Promise<void>;
 }
 
@@ -83,8 +85,14 @@ export async function openJobs(options: JobsOptions): Promise<Jobs> {
       await work(job, (_data, run) => handler(run));
       await boss.schedule(job.name, cron, {}, { tz: "UTC" });
     },
+    isWorking: ({ name }) => boss.getWipData().some((worker) => worker.name === name && isTaking(worker)),
     stop: () => boss.stop({ graceful: true, timeout: stopTimeoutMs, close: true }),
   };
+}
+
+/** A worker whose latest look at the queue failed takes nothing until one succeeds. */
+function isTaking({ state, lastErrorOn, lastFetchedOn }: WipData): boolean {
+  return (state === "created" || state === "active") && (lastErrorOn ?? 0) <= (lastFetchedOn ?? 0);
 }
 
 async function startQueue({ url, schema, log, clockIntervalSeconds = defaultClockIntervalSeconds }: JobsOptions): Promise<PgBoss> {

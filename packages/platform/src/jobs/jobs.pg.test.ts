@@ -183,6 +183,17 @@ test("a job by the clock runs, once for a time, however many processes know of i
   expect(minutes.length).toBeLessThanOrEqual(2);
 });
 
+test("a process says whether it takes jobs of a kind: not before it works, not when it has stopped", async () => {
+  const job = define();
+  const others = await openJobs({ url: testDatabase.url, schema: "jobs", log });
+  expect(others.isWorking(job)).toBe(false);
+  await others.work(job, async () => undefined);
+  expect(others.isWorking(job)).toBe(true);
+  expect(jobs.isWorking(job)).toBe(false);
+  await others.stop();
+  expect(others.isWorking(job)).toBe(false);
+});
+
 test("stopping waits for what runs", async () => {
   const stopping = await openJobs({ url: testDatabase.url, schema: "jobs", log });
   const job = define();

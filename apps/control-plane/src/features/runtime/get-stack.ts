@@ -1,8 +1,9 @@
 import type { AnswerOf, getRuntimeStack as endpoint } from "@whs/api";
 import type { ProviderDescription, RuntimeProvider } from "@whs/runtimes";
-import { readFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
 import { z } from "zod";
 import type { Context } from "../../context.ts";
+import { deployJob } from "../deployments/index.ts";
 
 type Stack = AnswerOf<typeof endpoint>;
 type Component = Stack["components"][number];
@@ -13,12 +14,13 @@ const protocols = ["invoke/v1"];
 /** Drivers that run agents on machines of the installation's own. */
 const localDrivers = ["workerd", "local"];
 
-const ownPackage = new URL("../../../package.json", import.meta.url);
-const packageSchema = z.object({ version: z.string() });
+/** Of this process since it started, whatever is installed over it meanwhile. */
+const { version } = z
+  .object({ version: z.string() })
+  .parse(JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8")));
 
 /** What runs at this moment, each component with the version that it reports itself. */
 export async function getStack(context: Context): Promise<Stack> {
-  const { version } = packageSchema.parse(JSON.parse(await readFile(ownPackage, "utf8")));
   const [cloudflare, agentcore] = await Promise.all([
     observe(context, context.providers.cloudflare),
     observe(context, context.providers.agentcore),
@@ -28,7 +30,7 @@ export async function getStack(context: Context): Promise<Stack> {
     mode: Object.values(context.providers).every(({ driver }) => localDrivers.includes(driver)) ? "local" : "cloud",
     components: [
       { name: "gateway", version, status: "up", capabilities: ["invoke", "streaming", "sessions"] },
-      { name: "provisioner", version, status: "up", capabilities: ["uploaded_bundle"] },
+      provisioner(context),
       ...dataPlane(cloudflare),
     ],
     protocols,
@@ -49,6 +51,12 @@ export async function getStack(context: Context): Promise<Stack> {
     },
     observedAt: context.now().toISOString(),
   };
+}
+
+/** The deploy worker, which runs in every process of the control plane. */
+function provisioner({ jobs }: Context): Component {
+  if (!jobs.isWorking(deployJob)) return { name: "provisioner", version: null, status: "down", capabilities: [] };
+  return { name: "provisioner", version, status: "up", capabilities: ["uploaded_bundle", "repo_ref"] };
 }
 
 /** Undefined when it is not there or does not answer. */
