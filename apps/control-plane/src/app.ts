@@ -18,7 +18,7 @@ import type { Config } from "./config.ts";
 import { type Caller, type Context, type Dependencies, systemContext, type SystemContext, userContext, withCompletion } from "./context.ts";
 import type { Schema } from "./database.ts";
 import { bindDescription } from "./description.ts";
-import { bindAccess, bindIntrospection, createAuthenticator, createJwtVerifier } from "./features/access/index.ts";
+import { bindAccess, bindIntrospection, createAuthenticator, createJwtVerifier, findDisabled } from "./features/access/index.ts";
 import { bindAgents } from "./features/agents/index.ts";
 import { bindAudit } from "./features/audit/index.ts";
 import { bindBilling, bindLocalCheckout, openBilling } from "./features/billing/index.ts";
@@ -35,6 +35,7 @@ import { bindUploads } from "./features/uploads/index.ts";
 import { bindUsage, readLastPass } from "./features/usage/index.ts";
 import { startJobs } from "./jobs.ts";
 import { openKeys } from "./keys.ts";
+import { createLongAnswers } from "./long-answers.ts";
 import {
   createLimitMetrics,
   createMetrics,
@@ -80,6 +81,10 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
   const provider = createWorkerdProvider(config.dataPlane);
 
   const now = (): Date => new Date();
+  const longAnswers = createLongAnswers({
+    findDisabled: (userIds) => findDisabled(database.kysely, userIds),
+    onError: (error) => log.error({ err: error }, "Answers of closed accounts may go on: accounts cannot be looked up"),
+  });
   const announcements = await openAnnouncements({ url: config.databaseUrl, db: database.kysely, log });
   const streams = await openStreams({
     url: config.databaseUrl,
@@ -89,6 +94,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
     metrics,
     heartbeatMs: config.heartbeatMs,
     graceMs: config.streamGraceMs,
+    longAnswers,
   });
   observeStreams(metrics.registry, streams);
   observeReconciliation(metrics.registry, { read: () => readLastPass(database.kysely), log });
@@ -132,11 +138,12 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
       authenticator.forgetUser(id);
       // The plan may be another one now.
       gateway.limits.budgets.giveBack(id);
-      return undefined;
+      return longAnswers.recheck(id);
     },
     forgetAll: () => {
       gateway.routing.forgetAll();
       authenticator.forgetAll();
+      void longAnswers.recheckAll();
     },
   });
   const dependencies: Dependencies = {
@@ -154,6 +161,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
     cursors: createCursors(keys.cursor),
     metrics,
     tracing,
+    longAnswers,
     stopping: stopping.signal,
     publishSpent: () => gateway.limits.budgets.tick(),
     forgetRoute: (agentId) => announcements.announce("route", agentId),

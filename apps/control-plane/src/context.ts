@@ -11,6 +11,7 @@ import type { Config } from "./config.ts";
 import type { Schema } from "./database.ts";
 import type { BuildSandbox } from "./features/deployments/index.ts";
 import type { Keys } from "./keys.ts";
+import type { LongAnswers } from "./long-answers.ts";
 import type { Metrics, Tracing } from "./observability/index.ts";
 
 /** What the process has once, put together in `app.ts`. */
@@ -32,6 +33,7 @@ export interface Dependencies {
   metrics: Metrics;
   /** Undefined while nobody receives spans. */
   tracing: Tracing | undefined;
+  longAnswers: LongAnswers;
   /** Aborted when the process begins to stop: what would never end by itself ends then. */
   stopping: AbortSignal;
   /** Writes what this gateway has accepted, so that what is pending can be read. */

@@ -81,6 +81,8 @@ export interface EventStream {
   /** Sends an event with the next id; resolves when the connection can take more, or is closed. */
   send(event: string, data: unknown): Promise<void>;
   end(): void;
+  /** Breaks the connection. */
+  cut(): void;
 }
 
 /** Starts a stream of events that nobody can resume; ids count from 1. */
@@ -104,6 +106,7 @@ export function startEventStream(http: Http, options: { heartbeatMs?: number } =
       await new Promise<void>((resolve) => (wake = resolve));
     },
     end: () => connection.end(""),
+    cut: () => connection.cut(),
   };
 }
 

@@ -18,7 +18,7 @@ import { acknowledgeInstall, acknowledgeInstallJob, type Marketplace } from "./f
 import { deleteExpiredStreams, expireSessions } from "./features/invocations/index.ts";
 import { reclaimLostLeases } from "./features/limits/index.ts";
 import { deleteExpired } from "./features/retention/index.ts";
-import { pushSecretsJob, runPushSecrets } from "./features/secrets/index.ts";
+import { pushSecretsJob, runPushSecrets, sweepSecrets, sweepSecretsJob } from "./features/secrets/index.ts";
 import { countLostInvocations, type TelemetryIngestion } from "./features/telemetry/index.ts";
 import { deleteUnusedUploads } from "./features/uploads/index.ts";
 import { reconcileUsage } from "./features/usage/index.ts";
@@ -72,5 +72,6 @@ export async function startJobs(
   );
   await jobs.schedule(byTheClock("delegations.forget"), "32 * * * *", () => forgetDelegations(dependencies.db));
   await jobs.schedule(byTheClock("retention.delete_expired"), "37 * * * *", async () => void (await deleteExpired(as("delete_expired"))));
+  await jobs.schedule(sweepSecretsJob, "47 3 * * *", async () => void (await sweepSecrets(dependencies)));
   await jobs.schedule(byTheClock("partitions.ensure"), "7 * * * *", ensurePartitions);
 }

@@ -2,3 +2,4 @@ export { actFor } from "./act-for.ts";
 export { createAuthenticator } from "./authenticate.ts";
 export { createJwtVerifier } from "@whs/platform/identity";
 export { bindAccess, bindIntrospection } from "./routes.ts";
+export { findDisabled } from "./store.ts";

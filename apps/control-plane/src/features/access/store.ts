@@ -98,3 +98,14 @@ export async function touchTokens(db: Kysely<Schema>, uses: ReadonlyMap<string, 
     update whs.api_tokens t set last_used_at = greatest(t.last_used_at, used.at)
     from unnest(${ids}::text[], ${times}::timestamptz[]) as used (id, at) where t.id = used.id`.execute(db);
 }
+
+/** Those of the users whose accounts are disabled. */
+export async function findDisabled(db: Kysely<Schema>, userIds: readonly string[]): Promise<string[]> {
+  const rows = await db
+    .selectFrom("whs.users")
+    .select("id")
+    .where("id", "in", [...userIds])
+    .where("disabled_at", "is not", null)
+    .execute();
+  return rows.map(({ id }) => id);
+}

@@ -24,13 +24,16 @@ export function bindDeployments(bind: Bind<Context>): void {
     if (query.follow === "false") return listLogs(context, { ...params, ...query });
     await requireDeployment(context, params.id);
     const leave = followers.enter(context.user.id);
+    let left: (() => void) | undefined;
     try {
       const events = startEventStream(http, { heartbeatMs: context.config.heartbeatMs });
+      left = context.longAnswers.enter(context.user.id, events.cut);
       const signal = AbortSignal.any([http.request.signal, context.stopping]);
       for await (const line of followLogs(context, { id: params.id, limit: query.limit }, signal)) await events.send("line", line);
       events.end();
     } finally {
       leave();
+      left?.();
     }
     return streamed;
   });

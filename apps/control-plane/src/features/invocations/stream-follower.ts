@@ -14,13 +14,13 @@ export interface EventSource {
 
 /**
  * Sends events to one reader, at its own pace: while its connection takes no more, nothing is read for it.
- * @returns ends the answer early, between two events.
+ * @returns how to end the answer early: between two events, or at once.
  */
 export function follow(
   http: HandlerInput<Endpoint>["http"],
   source: EventSource,
   options: { after: number; heartbeatMs: number },
-): () => void {
+): { end(): void; cut(): void } {
   let cursor = options.after;
   let blocked = false;
   let waiting = false;
@@ -59,5 +59,5 @@ export function follow(
   };
   source.join?.(pump);
   pump();
-  return () => (connection.open ? connection.end("") : undefined);
+  return { end: () => (connection.open ? connection.end("") : undefined), cut: () => connection.cut() };
 }

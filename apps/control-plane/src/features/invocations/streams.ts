@@ -7,6 +7,7 @@ import type { Logger } from "@whs/platform/log";
 import type { Kysely } from "kysely";
 import { randomUUID } from "node:crypto";
 import type { Schema } from "../../database.ts";
+import type { LongAnswers } from "../../long-answers.ts";
 import type { Metrics } from "../../observability/index.ts";
 import { createStreamCipher } from "./stream-cipher.ts";
 import { type EventSource, follow } from "./stream-follower.ts";
@@ -50,6 +51,7 @@ export interface StreamsOptions {
   /** How long an agent runs on after its last reader left. */
   graceMs: number;
   metrics: Metrics;
+  longAnswers: LongAnswers;
 }
 
 /** Gateways tell each other on it which streams they send to readers: ids with spaces between. */
@@ -61,7 +63,7 @@ const storedWithinMs = 1_000;
 const lookAgainMs = 25;
 
 export async function openStreams(options: StreamsOptions): Promise<Streams> {
-  const { db, log, heartbeatMs, graceMs } = options;
+  const { db, log, heartbeatMs, graceMs, longAnswers } = options;
   const store = createStreamStore({ db, cipher: createStreamCipher(options.key), gatewayId: randomUUID() });
   const live = new Map<string, LiveStream>();
   const works = new Set<Promise<void>>();
@@ -114,6 +116,17 @@ export async function openStreams(options: StreamsOptions): Promise<Streams> {
       },
     };
   };
+  /** An account that is closed loses its readers, and with them what they follow. */
+  const send = (http: Http, source: EventSource, to: { userId: string; after: number }): (() => void) => {
+    let left: (() => void) | undefined;
+    const leave = (wake: () => void): void => {
+      left?.();
+      source.leave(wake);
+    };
+    const answer = follow(http, { ...source, leave }, { after: to.after, heartbeatMs });
+    left = longAnswers.enter(to.userId, answer.cut);
+    return answer.end;
+  };
   const find = async (request: ResumeRequest): Promise<{ ended: boolean; lost: boolean; lastEventId: number }> => {
     const deadline = isRecent(request.streamId) ? performance.now() + storedWithinMs : 0;
     for (;;) {
@@ -144,13 +157,13 @@ export async function openStreams(options: StreamsOptions): Promise<Streams> {
       });
       works.add(tracked);
     },
-    follow: (stream, http, after) => void follow(http, liveSource(stream, http.request.traceId), { after, heartbeatMs }),
+    follow: (stream, http, after) => void send(http, liveSource(stream, http.request.traceId), { userId: stream.userId, after }),
     async resume(http, request) {
       const here = live.get(request.streamId);
       if (here !== undefined && here.userId === request.userId && here.agentId === request.agentId) {
         if (request.after > here.lastEventId) throw unknownEvent();
         if (here.readerCount >= maxReaders) throw tooManyReaders();
-        follow(http, liveSource(here, request.traceId), { after: request.after, heartbeatMs });
+        send(http, liveSource(here, request.traceId), request);
         return;
       }
       const found = await find(request);
@@ -162,7 +175,7 @@ export async function openStreams(options: StreamsOptions): Promise<Streams> {
         source.leave();
         left();
       };
-      remote.onStop(left, follow(http, { after: (id) => source.after(id), leave }, { after: request.after, heartbeatMs }));
+      remote.onStop(left, send(http, { after: (id) => source.after(id), leave }, request));
     },
     get figures() {
       let readers = remote.total;

@@ -70,3 +70,32 @@ export async function secretsOfAgent(db: Kysely<Schema>, agentId: string) {
     .execute();
   return { agent, refs, deploymentIds: deployments.map(({ id }) => id) };
 }
+
+const refsAtOnce = 10_000;
+
+/** References of all agents, and of values that are to be deleted once the runtime has those that replaced them. */
+export async function readKnownRefs(db: Kysely<Schema>): Promise<Set<string>> {
+  const known = new Set<string>();
+  let after = { agent_id: "", key: "" };
+  for (;;) {
+    const rows = await db
+      .selectFrom("whs.secret_refs")
+      .select(["agent_id", "key", "store_ref"])
+      .where((eb) => eb(eb.refTuple("agent_id", "key"), ">", eb.tuple(after.agent_id, after.key)))
+      .orderBy("agent_id")
+      .orderBy("key")
+      .limit(refsAtOnce)
+      .execute();
+    for (const row of rows) known.add(row.store_ref);
+    const last = rows.at(-1);
+    if (last === undefined) break;
+    after = last;
+  }
+  // Read last: a reference that is replaced meanwhile goes from the table into a job in one transaction.
+  const { rows } = await sql<{ ref: string }>`
+    select jsonb_array_elements_text(data -> 'replacedRefs') as ref from jobs.job where name = 'secrets.push' and state < 'completed'`.execute(
+    db,
+  );
+  for (const { ref } of rows) known.add(ref);
+  return known;
+}
