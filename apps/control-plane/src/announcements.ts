@@ -45,7 +45,7 @@ export async function openAnnouncements(options: { url: string; db: Kysely<Schem
   const waiting = new Map<string, Waiting>();
   const listeners: AnnouncementListener[] = [];
   const forget = async (topic: Topic, id: string): Promise<void> => {
-    await Promise.all(listeners.map((listener) => listener.forget(topic, id)));
+    await Promise.all(listeners.map(async (listener) => listener.forget(topic, id)));
   };
   const notifications: Notifications = await openNotifications({
     url: options.url,

@@ -10,7 +10,7 @@ export interface PostgresStoreOptions<Schema> {
    */
   table: string;
   /** Told when windows that have ended could not be removed. */
-  onCleaningFailed(error: unknown): void;
+  onCleaningFailed: (error: unknown) => void;
 }
 
 interface Addition extends RateRule {

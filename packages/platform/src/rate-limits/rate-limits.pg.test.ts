@@ -24,11 +24,11 @@ afterAll(async () => {
 });
 
 async function open(): Promise<RateLimits> {
-  const { kysely, close } = openDatabase({ url: database.url, applicationName: "rate limits", maxConnections: 2, log });
-  const limits = await openRateLimits({ redisUrl: undefined, kysely, table: "public.rate_limits", log });
+  const opened = openDatabase({ url: database.url, applicationName: "rate limits", maxConnections: 2, log });
+  const limits = await openRateLimits({ redisUrl: undefined, kysely: opened.kysely, table: "public.rate_limits", log });
   onTestFinished(async () => {
     await limits.close();
-    await close();
+    await opened.close();
   });
   return limits;
 }

@@ -9,14 +9,22 @@ const reconnectMs = 1_000;
  * Windows in Redis or Valkey. It opens also while the server cannot be reached and connects as soon as it can.
  * @param url `redis://` or `rediss://`, with credentials and database as usual.
  */
-export async function openRedisStore(options: { url: string; onError(error: unknown): void }): Promise<RateStore> {
+export async function openRedisStore(options: { url: string; onError: (error: unknown) => void }): Promise<RateStore> {
   const client = createClient({
     url: options.url,
     // Without a connection a request shall not wait for one.
     disableOfflineQueue: true,
     socket: { connectTimeout: connectTimeoutMs, reconnectStrategy: reconnectMs },
   });
-  client.on("error", options.onError);
+  // Each attempt to connect again fails like the first one did.
+  let broken = false;
+  client.on("error", (error: unknown) => {
+    if (!broken) options.onError(error);
+    broken = true;
+  });
+  client.on("ready", () => {
+    broken = false;
+  });
   const connecting = client.connect().catch(options.onError);
   const limiters = new Map<string, RateLimiterRedis>();
   const limiterFor = ({ limit, windowSeconds }: RateRule): RateLimiterRedis => {
