@@ -1,12 +1,15 @@
 import type { Endpoint, ReceivedOf, SentBodyOf, SentParamsOf, SentQueryOf } from "./endpoint.ts";
 import { whsEndpoints } from "./endpoints/index.ts";
 import type { ErrorBody, ErrorCode, FieldError } from "./errors.ts";
+import type { FleetPromptErrorBody, FleetPromptErrorCode } from "./fleetprompt/errors.ts";
 import { readServerSentEvents } from "./sse.ts";
+
+type AnyCode = ErrorCode | FleetPromptErrorCode | "UNREACHABLE";
 
 /** An answer of the API that is not 2xx. */
 export class ApiError extends Error {
   readonly status: number;
-  readonly code: ErrorCode | "UNREACHABLE";
+  readonly code: AnyCode;
   readonly details: Record<string, unknown>;
   readonly retryable: boolean;
   readonly traceId: string | null;
@@ -14,7 +17,7 @@ export class ApiError extends Error {
   readonly retryAfterSeconds: number | null;
   constructor(
     status: number,
-    code: ErrorCode | "UNREACHABLE",
+    code: AnyCode,
     message: string,
     rest: {
       details?: Record<string, unknown>;
@@ -63,7 +66,7 @@ export interface StreamedEvent {
   data: unknown;
 }
 
-/** A client of WHS whose calls are derived from the endpoint values. */
+/** A client of WHS, or of FleetPrompt with its address, whose calls are derived from the endpoint values. */
 export class WhsClient {
   readonly endpoints = whsEndpoints;
   readonly #options: ClientOptions;
@@ -176,37 +179,38 @@ async function readText(response: Response, signal: AbortSignal | undefined): Pr
 }
 
 function brokenOff(message: string, response: Response, cause: unknown): ApiError {
-  return new ApiError(0, "UNREACHABLE", message, { retryable: true, traceId: response.headers.get("x-trace-id"), cause });
+  return new ApiError(0, "UNREACHABLE", message, { retryable: true, traceId: idOf(response), cause });
 }
 
 async function readError(response: Response, signal: AbortSignal | undefined): Promise<ApiError> {
   const text = await readText(response, signal);
-  let body: Partial<ErrorBody>;
+  let body: Partial<ErrorBody> | Partial<FleetPromptErrorBody>;
   try {
-    body = JSON.parse(text) as Partial<ErrorBody>;
+    body = JSON.parse(text) as Partial<ErrorBody> | Partial<FleetPromptErrorBody>;
   } catch (cause) {
     return notOfThisApi(response, cause);
   }
   const { error } = body;
   if (error === undefined) return notOfThisApi(response);
   const retryAfter = Number.parseInt(response.headers.get("retry-after") ?? "", 10);
+  // FleetPrompt says by the status alone what may be tried again.
+  const retryable = "retryable" in error ? error.retryable : response.status === 429 || response.status === 503;
   return new ApiError(response.status, error.code, error.message, {
-    details: error.details,
-    retryable: error.retryable,
-    traceId: body.traceId ?? requestIdOf(error) ?? response.headers.get("x-trace-id"),
+    ...(error.details === undefined ? {} : { details: error.details }),
+    retryable,
+    traceId: ("requestId" in error ? error.requestId : "traceId" in body ? body.traceId : undefined) ?? idOf(response),
     retryAfterSeconds: Number.isNaN(retryAfter) ? null : retryAfter,
   });
 }
 
-/** FleetPrompt's errors bear their id themselves. */
-function requestIdOf(error: object): string | undefined {
-  return "requestId" in error && typeof error.requestId === "string" ? error.requestId : undefined;
+function idOf(response: Response): string | null {
+  return response.headers.get("x-trace-id") ?? response.headers.get("x-request-id");
 }
 
 /** Some other server, or a proxy, answered. */
 function notOfThisApi(response: Response, cause?: unknown): ApiError {
   return new ApiError(response.status, "INTERNAL", `The answer is not of this API (HTTP ${response.status})`, {
-    traceId: response.headers.get("x-trace-id"),
+    traceId: idOf(response),
     cause,
   });
 }
