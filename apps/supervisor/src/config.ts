@@ -50,6 +50,7 @@ const environmentSchema = z.object({
   WHS_CELL_MAX_PROCESSES: whole(16, 100_000).default(128).describe("threads of one tenant's process, from 16"),
   WHS_CELL_CPU_PERCENT: whole(10, 100_000).default(200).describe("percent of one processor that a tenant's process may use, from 10"),
   WHS_CELL_MAX_LOADS: whole(10, 100_000).default(200).describe("versions loaded before a tenant's process is recycled, from 10"),
+  WHS_CELL_STORAGE_MB: whole(1, 100_000_000).default(1024).describe("megabytes that one tenant's sessions may take on the disk, from 1"),
   WHS_CELL_IDLE_SECONDS: whole(1, 86_400).default(600).describe("seconds without invocations after which a process stops, 1 to 86400"),
   WHS_CELL_HEARTBEAT_MS: whole(50, 60_000).default(500).describe("milliseconds between heartbeats, 50 to 60000"),
   WHS_CELL_HEARTBEAT_CPU_MS: whole(100, 600_000)
@@ -117,6 +118,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env) {
       maxProcesses: values.WHS_CELL_MAX_PROCESSES,
       cpuPercent: values.WHS_CELL_CPU_PERCENT,
       maxLoads: values.WHS_CELL_MAX_LOADS,
+      storageBytes: values.WHS_CELL_STORAGE_MB * 1024 * 1024,
       idleMs: values.WHS_CELL_IDLE_SECONDS * 1000,
       heartbeatMs: values.WHS_CELL_HEARTBEAT_MS,
       heartbeatCpuMs: values.WHS_CELL_HEARTBEAT_CPU_MS,

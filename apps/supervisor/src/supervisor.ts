@@ -13,6 +13,7 @@ import type { Described } from "@whs/runtimes/supervisor-protocol";
 import workerd from "workerd";
 import { listenApi } from "./api.ts";
 import { Cells } from "./cells/cells.ts";
+import { toleranceBytes } from "./cells/storage-meter.ts";
 import { SharedTenancy, soleTenancy } from "./cells/tenancy.ts";
 import { livingOwner, removeOwner, writeOwner } from "./cells/owner.ts";
 import type { SupervisorConfig } from "./config.ts";
@@ -68,6 +69,7 @@ export async function openSupervisor(config: SupervisorConfig, logger: Logger): 
         maxInvocations: config.cell.maxInvocations,
         maxOutbound: Math.min(MAX_OUTBOUND, Math.floor(config.cell.maxFiles / 16)),
         maxOpenSessions: Math.floor((config.cell.maxFiles * FILES_FOR_SESSIONS) / FILES_OF_SESSION),
+        storageToleranceBytes: toleranceBytes(config.cell.storageBytes),
         maxBuffered: MAX_BUFFERED,
       },
       maxHeapMb: config.cell.heapMb,

@@ -7,6 +7,7 @@ import { isSystemError } from "@whs/platform/durable-files";
 import type { Logger } from "@whs/platform/log";
 import { type JsonRequest, listenJson } from "../json-server.ts";
 import type { Loads } from "../deployments/loads.ts";
+import type { StorageMeter } from "./storage-meter.ts";
 import type { TenantPaths } from "./tenant.ts";
 
 /** Where a cell's reports go. */
@@ -27,6 +28,7 @@ export interface CellControlOptions {
   uid: number | null;
   loads: Loads;
   reports: Reports;
+  storage: StorageMeter;
   /** Whatever the cell asks for shows that it is alive. */
   onRequest: () => void;
   logger: Logger;
@@ -36,7 +38,7 @@ export interface CellControlOptions {
  * What a cell may ask. Each cell has a socket of its own, so that whose it is follows from where it asked, and a cell
  * that was taken over from within still gets nothing but its own tenant's code.
  */
-export function listenForCell({ userId, paths, uid, loads, reports, onRequest, logger }: CellControlOptions): Promise<Server> {
+export function listenForCell({ userId, paths, uid, loads, reports, storage, onRequest, logger }: CellControlOptions): Promise<Server> {
   const handler = async (request: JsonRequest): Promise<unknown> => {
     onRequest();
     const [noun, first = "", second = ""] = request.path;
@@ -44,7 +46,7 @@ export function listenForCell({ userId, paths, uid, loads, reports, onRequest, l
     if (noun === "loads") return loads.code(userId, first);
     if (noun === "telemetry") return reports.telemetry(userId, (await request.body()) as InvocationRecord[]);
     if (noun === "logs") return reports.logs(userId, (await request.body()) as LogRecord[]);
-    if (noun === "sessions" && first === "") return listSessions(paths);
+    if (noun === "sessions" && first === "") return listSessions(paths, storage);
     if (noun === "sessions" && AGENT_ID.test(first) && OBJECT_ID.test(second)) {
       return request.method === "PUT" ? noteSession(paths, first, second) : forgetSession(paths, first, second);
     }
@@ -69,13 +71,15 @@ async function forgetSession(paths: TenantPaths, agentId: string, objectId: stri
 /** More than this a cell need not know by heart. */
 const MAX_LISTED = 50_000;
 
-async function listSessions(paths: TenantPaths): Promise<SessionList> {
+async function listSessions(paths: TenantPaths, storage: StorageMeter): Promise<SessionList> {
+  await storage.measure();
+  const { leftBytes } = storage;
   const objectIds: string[] = [];
   for (const agentId of await listFolder(paths.sessionIndexDir)) {
     objectIds.push(...(await sessionsOfAgent(paths, agentId)));
-    if (objectIds.length > MAX_LISTED) return { complete: false, objectIds: [] };
+    if (objectIds.length > MAX_LISTED) return { complete: false, objectIds: [], leftBytes };
   }
-  return { complete: true, objectIds };
+  return { complete: true, objectIds, leftBytes };
 }
 
 /** Objects of an agent's sessions. */

@@ -9,8 +9,9 @@ export class CellGateway {
     this.pool = new Pool("http://cell", { socketPath, connections: 4, pipelining: 1 });
   }
 
-  async heartbeat(signal: AbortSignal): Promise<Heartbeat> {
-    const { body } = await this.pool.request({ method: "GET", path: "/heartbeat", signal });
+  /** `leftBytes`: what the tenant's sessions may still take. */
+  async heartbeat(leftBytes: number, signal: AbortSignal): Promise<Heartbeat> {
+    const { body } = await this.pool.request({ method: "GET", path: `/heartbeat?left=${leftBytes}`, signal });
     return (await body.json()) as Heartbeat;
   }
 

@@ -14,6 +14,7 @@ import { listenForCell, type Reports } from "./cell-control.ts";
 import { CellGateway } from "./cell-gateway.ts";
 import { CellProcess } from "./cell-process.ts";
 import { livingOwner, removeOwner, writeOwner } from "./owner.ts";
+import { StorageMeter } from "./storage-meter.ts";
 import type { TenantPaths } from "./tenant.ts";
 import { Watchdog, type WatchdogLimits } from "./watchdog.ts";
 
@@ -29,6 +30,8 @@ export interface CellDependencies {
   memoryBytes: number;
   /** Files that a cell's process may have open; it dies of the next one. */
   maxFiles: number;
+  /** What the sessions of one tenant may take on the disk. */
+  storageBytes: number;
   logger: Logger;
 }
 
@@ -44,6 +47,8 @@ const DRAIN_MS = 5_000;
 /** A cell that has loaded this many times its share of versions is replaced even while something runs in it. */
 const OVERDUE = 2;
 const POLL_MS = 20;
+/** So long after the last invocation its writes may still come to the disk. */
+const STILL_WRITING_MS = 5_000;
 /** After SIGTERM a cell with nothing to do ends at once. */
 const TERMINATE_MS = 1_000;
 
@@ -58,27 +63,31 @@ export class Cell {
   readonly ended: Promise<CellEnd>;
   private readonly dependencies: CellDependencies;
   private readonly process: CellProcess;
+  private readonly storage: StorageMeter;
   private readonly watchdog: Watchdog;
   private stopping: string | null = null;
   private lastActiveMs = Date.now();
   private lastBeat: Heartbeat | null = null;
+  private boundReached = false;
 
   private constructor(
     userId: string,
     paths: TenantPaths,
     dependencies: CellDependencies,
     process: CellProcess,
+    storage: StorageMeter,
     servers: readonly Server[],
   ) {
     this.userId = userId;
     this.paths = paths;
     this.dependencies = dependencies;
     this.process = process;
+    this.storage = storage;
     this.gateway = new CellGateway(paths.mainSocket);
     this.watchdog = new Watchdog({
       limits: dependencies.watchdog,
       pid: process.pid,
-      ask: (signal) => this.gateway.heartbeat(signal),
+      ask: (signal) => this.gateway.heartbeat(storage.leftBytes, signal),
       onBeat: (beat) => void this.beat(beat),
       onHung: (reason) => this.killHung(reason),
     });
@@ -91,10 +100,11 @@ export class Cell {
     const { sandbox, loads, reports, logger } = dependencies;
     await killLeftover(paths, logger);
     await prepareDirectories(paths, sandbox.cellUid);
+    const storage = new StorageMeter(paths.sessionsDir, dependencies.storageBytes);
     const signsOfLife = new EventEmitter<{ sign: [] }>();
     const onRequest = () => signsOfLife.emit("sign");
     const servers = await Promise.all([
-      listenForCell({ userId, paths, uid: sandbox.cellUid, loads, reports, onRequest, logger }),
+      listenForCell({ userId, paths, uid: sandbox.cellUid, loads, reports, storage, onRequest, logger }),
       dependencies.listenForEgress(userId, paths.egressSocket, sandbox.cellUid),
     ]);
     try {
@@ -102,7 +112,7 @@ export class Cell {
       const process = await CellProcess.start(sandbox, paths, dependencies.config, logger);
       await writeOwner(paths.ownerFile, process.pid);
       logger.info({ cell: paths.name, cellPid: process.pid, startMs: Date.now() - startedAt }, "Cell started");
-      const cell = new Cell(userId, paths, dependencies, process, servers);
+      const cell = new Cell(userId, paths, dependencies, process, storage, servers);
       signsOfLife.on("sign", () => cell.watchdog.signOfLife());
       return cell;
     } catch (error) {
@@ -153,7 +163,7 @@ export class Cell {
     try {
       await this.gateway.drain(signal);
       for (;;) {
-        const beat = await this.gateway.heartbeat(signal);
+        const beat = await this.gateway.heartbeat(this.storage.leftBytes, signal);
         if (beat.inFlight === 0 && beat.pending === 0) return;
         await setTimeout(POLL_MS, undefined, { signal });
       }
@@ -168,6 +178,7 @@ export class Cell {
       logger.warn({ cell: this.paths.name, dropped: beat.dropped }, "A cell dropped records that it could not deliver");
     this.lastBeat = beat;
     if (beat.inFlight > 0 || beat.pending > 0) this.touch();
+    if (Date.now() - this.lastActiveMs < STILL_WRITING_MS) await this.boundStorage();
     const idle = beat.inFlight === 0 && beat.pending === 0;
     if (idle && Date.now() - this.lastActiveMs > idleMs) return this.stop("idle", DRAIN_MS);
     if (beat.loads > (idle ? maxLoads : maxLoads * OVERDUE)) return this.stop(`recycled after ${beat.loads} loads`, DRAIN_MS);
@@ -177,6 +188,18 @@ export class Cell {
     // Counting them costs more than a heartbeat, and whoever does nothing opens none.
     const files = idle ? null : await openFiles(this.process.pid);
     if (files !== null && files > maxFiles * FULL_FILES) await this.stop(`recycled at ${files} open files`, DRAIN_MS);
+  }
+
+  /** Agents are told, and stop; those that do not are stopped, and their sessions are not run while they take too much. */
+  private async boundStorage(): Promise<void> {
+    await this.storage.measureAgain();
+    if (!this.storage.isFarBeyond || this.boundReached || this.stopping !== null) return;
+    this.boundReached = true;
+    this.dependencies.logger.warn(
+      { cell: this.paths.name, leftBytes: this.storage.leftBytes },
+      "A tenant's sessions are far beyond their quota",
+    );
+    await this.stop("its sessions take too much storage", 0);
   }
 
   private killHung(reason: string): void {

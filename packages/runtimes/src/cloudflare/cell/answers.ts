@@ -55,6 +55,8 @@ export const TRACE_HEADER = "x-whs-trace";
 export const SESSION_HEADER = "x-whs-session";
 /** Lets one invocation write to its session, as long as it runs. */
 export const WRITE_TOKEN_HEADER = "x-whs-write-token";
+/** Bytes that a session's invocation may add to the storage. */
+export const ROOM_HEADER = "x-whs-room";
 /** Which loaded version a session's object must run. */
 export const LOAD_HEADER = "x-whs-load";
 

@@ -24,6 +24,8 @@ export interface LoadCode {
 export interface SessionList {
   complete: boolean;
   objectIds: readonly string[];
+  /** Bytes that the tenant's sessions may still take; negative when they take too much. */
+  leftBytes: number;
 }
 
 /** `POST /telemetry`: finished invocations, oldest first. */
@@ -51,7 +53,7 @@ export interface LogRecord {
   message: string;
 }
 
-/** `GET /heartbeat` on the cell's own socket. */
+/** `GET /heartbeat?left={bytes}` on the cell's own socket: `left` as in SessionList. */
 export interface Heartbeat {
   inFlight: number;
   /** Versions loaded since the start; none is ever evicted. */

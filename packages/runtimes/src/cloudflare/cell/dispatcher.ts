@@ -7,6 +7,7 @@ import { INSPECT_URL, type CellFailure } from "./answers.ts";
 import type { Heartbeat } from "./control.ts";
 import type { CellEnv } from "./env.ts";
 import { drain, invocationsInFlight, invoke, parseInvocation, records } from "./invocations.ts";
+import { setStorageLeft } from "./fresh-sessions.ts";
 import { Gate } from "./gate.ts";
 import { forgetTicket, loadCount, loadWorker, withoutSecrets } from "./loads.ts";
 import { logs, tailRecords, type TailEvent } from "./log-tail.ts";
@@ -65,7 +66,10 @@ export default {
     const path = new URL(request.url).pathname.split("/");
     const verb = path[1];
     if (verb === "invoke" || verb === "stream") return invoke(env, context, request, parseInvocation(verb, path));
-    if (verb === "heartbeat") return heartbeat(env, context);
+    if (verb === "heartbeat") {
+      setStorageLeft(Number(new URL(request.url).searchParams.get("left")));
+      return heartbeat(env, context);
+    }
     if (verb === "inspect") return inspect(env, context, decodeURIComponent(path[2] ?? ""));
     if (verb === "drain") {
       drain();

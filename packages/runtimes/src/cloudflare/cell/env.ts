@@ -21,6 +21,8 @@ export interface CellLimits {
   maxOutbound: number;
   /** Sessions whose files are open at once. */
   maxOpenSessions: number;
+  /** How far sessions may be beyond their quota and still run: what was being written when it was reached. */
+  storageToleranceBytes: number;
   /** Telemetry records and log events held while the supervisor is slow or away. */
   maxBuffered: number;
 }

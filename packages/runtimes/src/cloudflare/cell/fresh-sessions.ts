@@ -15,6 +15,8 @@ let listing: Promise<void> | null = null;
 const busy = new Map<string, Promise<void>>();
 /** Invocations that run in a session's object now. */
 const visits = new Map<string, number>();
+/** Bytes that sessions may still take, as the supervisor measured them last. */
+let leftBytes = Infinity;
 /** Objects that may have files open. */
 const open = new OpenSessions();
 /** Ids remembered at most; one that was forgotten costs a look at the disk. */
@@ -82,6 +84,14 @@ export async function removeSession(objectId: string, remove: () => Promise<void
   }
 }
 
+export function storageLeft(): number {
+  return leftBytes;
+}
+
+export function setStorageLeft(bytes: number): void {
+  leftBytes = bytes;
+}
+
 export function isKnownStored(objectId: string): boolean {
   return stored.has(objectId);
 }
@@ -135,6 +145,7 @@ async function listStored(env: CellEnv): Promise<void> {
     const list = (await response.json()) as SessionList;
     for (const objectId of list.objectIds) stored.add(objectId);
     complete = list.complete;
+    leftBytes = list.leftBytes;
   } catch (error) {
     listing = null;
     throw error;

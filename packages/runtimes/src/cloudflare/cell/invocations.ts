@@ -1,12 +1,22 @@
 import type { CellContext, Fetcher } from "cloudflare:workers";
-import { INVOKE_URL, LOAD_HEADER, SESSION_HEADER, STREAM_URL, TRACE_HEADER, WRITE_TOKEN_HEADER, type CellFailure } from "./answers.ts";
+import {
+  INVOKE_URL,
+  LOAD_HEADER,
+  ROOM_HEADER,
+  SESSION_HEADER,
+  STREAM_URL,
+  TRACE_HEADER,
+  WRITE_TOKEN_HEADER,
+  type CellFailure,
+} from "./answers.ts";
 import type { InvocationRecord, LoadTicket } from "./control.ts";
 import type { CellEnv } from "./env.ts";
-import { enterSession, isKnownStored, type Visit } from "./fresh-sessions.ts";
+import { enterSession, isKnownStored, storageLeft, type Visit } from "./fresh-sessions.ts";
 import { loadWorker, ticketFor, wasUnserved } from "./loads.ts";
 import { TooManySessions } from "./open-sessions.ts";
 import { Outbox } from "./outbox.ts";
 import { failureResponse, Meter, relayStream, relayUnary } from "./relay.ts";
+import { StorageFull } from "./storage-bound.ts";
 import { allowWrites, endWrites, removeEmptySession, sessionObjectId } from "./sessions.ts";
 
 export const records = new Outbox<InvocationRecord>("/telemetry");
@@ -99,6 +109,10 @@ async function callInSession(
 ): Promise<Response> {
   const objectId = sessionObjectId(env, ticket.agentId, sessionId);
   const visit = await enterSession(env, objectId);
+  if (!visit.fresh && storageLeft() < -env.LIMITS.storageToleranceBytes) {
+    visit.leave();
+    return meter.refuse(STORAGE_FULL);
+  }
   const place: SessionPlace = { objectId, sessionId, visit, token: null };
   meter.onEnd((stored) => {
     visit.leave();
@@ -167,6 +181,7 @@ function agentHeaders(request: Request, target: InvocationTarget, ticket: LoadTi
   headers[SESSION_HEADER] = encodeURIComponent(place.sessionId);
   if (!place.visit.fresh) {
     headers[LOAD_HEADER] = ticket.loadId;
+    headers[ROOM_HEADER] = String(storageLeft());
     return headers;
   }
   const { deploymentId } = target;
@@ -182,6 +197,8 @@ const UNSERVED: CellFailure = {
   retryable: true,
   reached: false,
 };
+/** The quota was passed by so much that its sessions are not run, since they would not stop by themselves. */
+const STORAGE_FULL: CellFailure = { kind: "runtime", message: new StorageFull().message, retryable: false, reached: false };
 const ALL_OPEN: CellFailure = {
   kind: "capacity",
   message: "Too many sessions are in use at once in this cell.",

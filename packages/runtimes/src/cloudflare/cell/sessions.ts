@@ -1,6 +1,16 @@
 import type { CellEnv } from "./env.ts";
 import { Gate } from "./gate.ts";
-import { closeObject, isKnownStored, isStored, markStored, openSession, removeSession } from "./fresh-sessions.ts";
+import {
+  closeObject,
+  isKnownStored,
+  isStored,
+  markStored,
+  openSession,
+  removeSession,
+  setStorageLeft,
+  storageLeft,
+} from "./fresh-sessions.ts";
+import { bytesPut, StorageFull } from "./storage-bound.ts";
 import type { Write } from "./session-store.ts";
 
 /** A session belongs to an agent, not to one of its deployments, so that it outlives a deploy. */
@@ -33,6 +43,10 @@ export async function applyFirstWrites(env: CellEnv, deploymentId: string, token
   if (writer === undefined || writer.deploymentId !== deploymentId)
     throw new Error("The invocation has ended: its session takes no more writes.");
   const { objectId, agentId, loadId } = writer;
+  const bytes = bytesPut(writes);
+  if (bytes > 0 && storageLeft() <= 0) throw new StorageFull();
+  // The next measurement says exactly; until then this keeps one invocation from writing without end.
+  setStorageLeft(storageLeft() - bytes);
   if (!isKnownStored(objectId)) await tellSupervisor(env, "PUT", agentId, objectId);
   markStored(objectId);
   await openSession(env, objectId);

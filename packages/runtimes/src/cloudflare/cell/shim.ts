@@ -6,9 +6,10 @@ import { DurableObject, type DurableObjectContext } from "cloudflare:workers";
 import { createSession, statelessSession } from "@whs/agent/runtime";
 import type { SessionStorage } from "@whs/agent";
 import { port } from "whs-port";
-import { SESSION_HEADER, WRITE_TOKEN_HEADER } from "./answers.ts";
+import { ROOM_HEADER, SESSION_HEADER, WRITE_TOKEN_HEADER } from "./answers.ts";
 import { serve } from "./serve.ts";
 import { FreshStore, applyWrites, facetStore, type Write } from "./session-store.ts";
+import { boundedStore } from "./storage-bound.ts";
 
 /** Without a session, or with one that holds nothing yet: its writes go through the port. */
 export default {
@@ -37,7 +38,10 @@ export class AgentSession extends DurableObject {
 
   fetch(request: Request): Promise<Response> {
     const isStored = async () => (await this.store.list({ limit: 1 })).size > 0;
-    const session = createSession(decodeURIComponent(request.headers.get(SESSION_HEADER) ?? ""), this.store);
+    const { sql } = this.ctx.storage;
+    const most = sql.databaseSize + Number(request.headers.get(ROOM_HEADER) ?? Infinity);
+    const store = boundedStore(this.store, () => most - sql.databaseSize);
+    const session = createSession(decodeURIComponent(request.headers.get(SESSION_HEADER) ?? ""), store);
     return serve(request, { env: this.env, session, isStored, waitUntil: (promise) => this.ctx.waitUntil(promise) });
   }
 

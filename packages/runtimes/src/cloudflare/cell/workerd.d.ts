@@ -36,6 +36,7 @@ declare module "cloudflare:workers" {
   }
   export interface DurableObjectStorage extends DurableObjectOperations {
     deleteAll(): Promise<void>;
+    readonly sql: { readonly databaseSize: number };
     transaction<R>(run: (transaction: DurableObjectOperations) => Promise<R>): Promise<R>;
   }
 
