@@ -22,6 +22,8 @@ export interface Environment {
   sourceDate: Date | undefined;
   /** Where a stack on this machine keeps its data: `WHS_DATA_DIR`, or `.whs` in the installation's folder. */
   dataDir: string;
+  /** `WHS_MASTER_KEY_FILE`, or `master.key` in the data directory. */
+  masterKeyFile: string;
 }
 
 /** How to talk to the person. */
@@ -45,6 +47,7 @@ export function readEnvironment(variables: NodeJS.ProcessEnv = process.env): Env
   const apiUrl = read("WHS_API_URL");
   if (apiUrl !== undefined) checkUrl(apiUrl, "WHS_API_URL");
   const marketplaceUrl = read("FLEETPROMPT_API_URL");
+  const dataDir = path.resolve(installationRoot, read("WHS_DATA_DIR") ?? ".whs");
   return {
     apiUrl,
     apiToken: read("WHS_API_TOKEN")?.trim(),
@@ -52,7 +55,8 @@ export function readEnvironment(variables: NodeJS.ProcessEnv = process.env): Env
     operatorToken: read("WHS_OPERATOR_TOKEN")?.trim(),
     sourceDate: readSourceDate(read("SOURCE_DATE_EPOCH")),
     configDir: path.join(read("XDG_CONFIG_HOME") ?? path.join(homedir(), ".config"), "whs"),
-    dataDir: path.resolve(installationRoot, read("WHS_DATA_DIR") ?? ".whs"),
+    dataDir,
+    masterKeyFile: path.resolve(read("WHS_MASTER_KEY_FILE") ?? path.join(dataDir, "master.key")),
   };
 }
 
