@@ -1,11 +1,15 @@
 import { benchChaos } from "./chaos/chaos.ts";
 import { benchDeploy } from "./deploy.ts";
 import { benchInvoke } from "./invoke.ts";
+import { benchRollback } from "./rollback.ts";
 import { benchTelemetry } from "./telemetry.ts";
+import { benchUsage } from "./usage.ts";
 
 const benchmarks: Readonly<Record<string, { says: string; run: (args: readonly string[]) => Promise<void> }>> = {
   invoke: { says: "the gateway against the same cell called directly on its socket", run: benchInvoke },
   deploy: { says: "a deploy from accepted to active", run: benchDeploy },
+  rollback: { says: "a rollback from its request to the first answers by the other version", run: benchRollback },
+  usage: { says: "what a dashboard asks, of ten million events and of ten thousand", run: benchUsage },
   telemetry: { says: "events taken over HTTP against single inserts and COPY on the same server", run: benchTelemetry },
   chaos: { says: "kill -9 of everything at random under load, then what is left (--minutes 5, --seed n)", run: benchChaos },
 };
