@@ -1,4 +1,4 @@
-import { Composer, CST, LineCounter, Parser, type Document } from "yaml";
+import { Composer, CST, Lexer, LineCounter, Parser, type Document } from "yaml";
 import { finding, type Finding } from "./finding.ts";
 import type { FindingCode } from "./finding-codes.ts";
 
@@ -6,6 +6,9 @@ import type { FindingCode } from "./finding-codes.ts";
 export const MAX_MANIFEST_FILE_BYTES = 4 * 1024 * 1024;
 /** The schema has 7 levels; `runtime_meta` is free below them. Bounds the recursion of all who read the value. */
 const MAX_DEPTH = 32;
+/** Twice what the schema takes. The search for repeated keys takes quadratic time in these. */
+const MAX_LIST_ITEMS = 10_000;
+const MAX_KEYS = 1_000;
 
 export interface ReadYaml {
   document: Document.Parsed;
@@ -30,6 +33,8 @@ export function readYaml(bytes: Uint8Array): { ok: true; yaml: ReadYaml } | { ok
     const { line, col } = lines.linePos(offset);
     return { line: Math.max(line, 1), column: Math.max(col, 1) };
   };
+  const tooDeep = findDepth(text);
+  if (tooDeep !== null) return refuse(tooDeep.code, tooDeep.message);
   const tokens = [...new Parser(lines.addNewLine).parse(text)];
   const unwanted = findUnwanted(tokens);
   if (unwanted !== null) return refuse(unwanted.code, unwanted.message, at(unwanted.offset));
@@ -79,6 +84,29 @@ interface Unwanted {
   offset: number;
 }
 
+const TOO_DEEP = {
+  code: "PAYLOAD_MANIFEST_DEPTH",
+  message: `The manifest is nested more than ${MAX_DEPTH} levels deep.`,
+  offset: 0,
+} as const;
+
+/** Looks at the characters alone: the parser takes quadratic time in the depth of brackets, and of indicators in one line. */
+function findDepth(text: string): Unwanted | null {
+  let depth = 0;
+  let indicators = 0;
+  let isScalar = false;
+  for (const lexeme of new Lexer().lex(text)) {
+    if (isScalar) isScalar = false;
+    else if (lexeme === CST.SCALAR) isScalar = true;
+    else if (lexeme === "[" || lexeme === "{") depth += 1;
+    else if (lexeme === "]" || lexeme === "}") depth -= 1;
+    else if (/^\r?\n/.test(lexeme)) indicators = 0;
+    else if (depth === 0 && (lexeme === "-" || lexeme === "?" || lexeme === ":")) indicators += 1;
+    if (depth > MAX_DEPTH || indicators > MAX_DEPTH) return TOO_DEEP;
+  }
+  return null;
+}
+
 const REFUSED: Readonly<Record<string, readonly [FindingCode, string]>> = {
   anchor: ["PAYLOAD_MANIFEST_ALIAS", "The manifest has an anchor."],
   alias: ["PAYLOAD_MANIFEST_ALIAS", "The manifest has an alias."],
@@ -93,15 +121,20 @@ function findUnwanted(tokens: readonly CST.Token[]): Unwanted | null {
     const { token, depth } = next;
     const refused = REFUSED[token.type];
     if (refused !== undefined) return { code: refused[0], message: refused[1], offset: token.offset };
-    if (depth > MAX_DEPTH)
+    if (depth > MAX_DEPTH) return { ...TOO_DEEP, offset: token.offset };
+    if (CST.isCollection(token) && token.items.length > (isMapping(token) ? MAX_KEYS : MAX_LIST_ITEMS))
       return {
-        code: "PAYLOAD_MANIFEST_DEPTH",
-        message: `The manifest is nested more than ${MAX_DEPTH} levels deep.`,
+        code: "PAYLOAD_MANIFEST_TOO_LARGE",
+        message: "A list or mapping of the manifest is longer than any that the schema takes.",
         offset: token.offset,
       };
     for (const part of partsOf(token)) pending.push({ token: part, depth: depth + (CST.isCollection(token) ? 1 : 0) });
   }
   return null;
+}
+
+function isMapping(token: CST.BlockMap | CST.BlockSequence | CST.FlowCollection): boolean {
+  return token.type === "block-map" || (token.type === "flow-collection" && token.start.source === "{");
 }
 
 function partsOf(token: CST.Token): CST.Token[] {
