@@ -13,6 +13,7 @@ import { openSecretStore } from "@whs/platform/secrets";
 import { createWorkerdProvider } from "@whs/runtimes";
 import type { FastifyInstance } from "fastify";
 import { mkdir } from "node:fs/promises";
+import { openAgentcore } from "./agentcore.ts";
 import { openAnnouncements } from "./announcements.ts";
 import type { Config } from "./config.ts";
 import { type Caller, type Context, type Dependencies, systemContext, type SystemContext, userContext, withCompletion } from "./context.ts";
@@ -23,14 +24,14 @@ import { bindAgents } from "./features/agents/index.ts";
 import { bindAudit } from "./features/audit/index.ts";
 import { bindBilling, bindLocalCheckout, openBilling } from "./features/billing/index.ts";
 import { bindDelegations } from "./features/delegations/index.ts";
-import { bindDeployments, bindLogIngestion, openBuildSandbox } from "./features/deployments/index.ts";
+import { bindDeployments, bindLogIngestion, createOwnLines, openBuildSandbox } from "./features/deployments/index.ts";
 import { bindInvocations, createGateway, openStreams } from "./features/invocations/index.ts";
 import { bindInstalls, createMarketplace } from "./features/installs/index.ts";
 import { createRequestLimits, recordPlans } from "./features/limits/index.ts";
 import { bindRuntime } from "./features/runtime/index.ts";
 import { bindOperator, requireOperator } from "./features/operator/index.ts";
 import { bindSecrets } from "./features/secrets/index.ts";
-import { bindTelemetry, createTelemetryIngestion } from "./features/telemetry/index.ts";
+import { bindTelemetry, createOwnEvents, createTelemetryIngestion } from "./features/telemetry/index.ts";
 import { bindUploads } from "./features/uploads/index.ts";
 import { bindUsage, readLastPass } from "./features/usage/index.ts";
 import { startJobs } from "./jobs.ts";
@@ -146,6 +147,21 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
       void longAnswers.recheckAll();
     },
   });
+  const ownEvents = createOwnEvents({
+    db: database.kysely,
+    keys,
+    log,
+    ingestion: () => ({ ingestion, context: systemContext(dependencies, "agentcore", newId("trc")) }),
+  });
+  const ownLines = createOwnLines({ db: database.kysely, now, blobs, log });
+  if (config.agentcore === null)
+    log.info(
+      "There is no AgentCore runtime: set AGENTCORE_URL for the local service, or AGENTCORE_ROLE_ARN and AGENTCORE_REPOSITORY for AWS",
+    );
+  const agentcore =
+    config.agentcore === null
+      ? undefined
+      : openAgentcore(config.agentcore, { secrets, report: (event) => ownEvents.report(event), log: (lines) => ownLines.add(lines) });
   const dependencies: Dependencies = {
     config,
     log,
@@ -155,7 +171,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
     secrets,
     blobs,
     buildSandbox,
-    providers: { cloudflare: provider },
+    providers: { cloudflare: provider, ...(agentcore === undefined ? {} : { agentcore }) },
     tiers,
     keys,
     cursors: createCursors(keys.cursor),
@@ -176,7 +192,9 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
       secrets: await check(() => secrets.healthcheck()),
       dataPlane: await check(() => requireHealthy(provider.healthcheck())),
     };
-    return { ready: Object.values(checks).every((result) => result === "ok"), checks };
+    // Told, but not decisive: without it agents on the other runtime are served as ever.
+    const others = agentcore === undefined ? {} : { agentcore: await check(() => requireHealthy(agentcore.healthcheck())) };
+    return { ready: Object.values(checks).every((result) => result === "ok"), checks: { ...checks, ...others } };
   };
 
   const server = createHttpServer({
@@ -263,6 +281,9 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
       await closed;
       clearTimeout(cut);
       await stopped;
+      await agentcore?.close();
+      await ownEvents.flush();
+      await ownLines.flush();
       await ingestion.flush();
       await authenticator.flush();
       await requestLimits.close();

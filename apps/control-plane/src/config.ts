@@ -1,6 +1,7 @@
 import { ConfigurationError, parseEnvironment, requireHttps } from "@whs/platform/config";
 import path from "node:path";
 import { z } from "zod";
+import { agentcoreEnvironment, readAgentcoreSettings } from "./agentcore-settings.ts";
 import { readArchiveHost } from "./archive-host.ts";
 import { billingEnvironment, readBillingSettings } from "./billing-settings.ts";
 import { readDelegationKeys, readRedeemKey } from "./delegation-keys.ts";
@@ -52,6 +53,7 @@ const environment = z.object({
     .optional()
     .describe("where people use the web app"),
   ...billingEnvironment,
+  ...agentcoreEnvironment,
   ...limitsEnvironment,
   FLEETPROMPT_URL: z
     .url({ protocol: /^https?$/ })
@@ -74,6 +76,7 @@ const environment = z.object({
     .min(1024)
     .default(25 * 1024 * 1024),
   WHS_INVOKE_TIMEOUT_SECONDS: seconds(60),
+  WHS_AGENTCORE_INVOKE_TIMEOUT_SECONDS: seconds(900),
   WHS_SESSION_IDLE_SECONDS: seconds(30 * 24 * 3600),
   WHS_TELEMETRY_OVERLAP_SECONDS: seconds(3600),
   WHS_FALLBACK_AFTER_SECONDS: seconds(60),
@@ -140,7 +143,9 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env) {
     blobUrl: read.BLOB_URL ?? `file:${path.join(dataDir, "blobs")}`,
     logLevel: read.LOG_LEVEL,
     maxUploadBytes: read.WHS_MAX_UPLOAD_BYTES,
-    invokeTimeoutMs: read.WHS_INVOKE_TIMEOUT_SECONDS * 1000,
+    agentcore: readAgentcoreSettings(read, dataDir),
+    /** By runtime, for a whole invocation. */
+    invokeTimeoutMs: { cloudflare: read.WHS_INVOKE_TIMEOUT_SECONDS * 1000, agentcore: read.WHS_AGENTCORE_INVOKE_TIMEOUT_SECONDS * 1000 },
     sessionIdleMs: read.WHS_SESSION_IDLE_SECONDS * 1000,
     telemetryOverlapMs: read.WHS_TELEMETRY_OVERLAP_SECONDS * 1000,
     fallbackAfterMs: read.WHS_FALLBACK_AFTER_SECONDS * 1000,

@@ -1,5 +1,4 @@
 export { type AgentcorePrices, defaultAgentcorePrices } from "./cost.ts";
 export { ecrCredentials } from "./ecr.ts";
-export { agentcoreLimits, variableProblems } from "./limits.ts";
 export type { AgentcoreEvent, AgentcoreLine, AgentcoreProviderOptions } from "./options.ts";
 export { createAgentcoreProvider } from "./provider.ts";

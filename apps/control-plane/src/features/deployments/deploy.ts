@@ -38,8 +38,7 @@ export async function deploy(context: SystemContext, job: { deploymentId: string
   const ended = (outcome: "deployed" | "failed"): void =>
     context.metrics.deployEnded(deployment.runtime_provider, outcome, context.now().getTime() - deployment.created_at.getTime());
   try {
-    const providerRef = await prepare(context, deployment, log, run.signal);
-    await endWithSuccess(context, deployment, providerRef);
+    await endWithSuccess(context, deployment, await prepare(context, deployment, log, run.signal));
     ended("deployed");
     await log("info", `Version ${deployment.version} is deployed.`);
   } catch (error) {
@@ -73,7 +72,7 @@ async function prepare(context: SystemContext, requested: DeploymentRow, log: De
     for (const warning of warnings.slice(0, maxWarnings)) await log("warn", formatFinding(warning));
     await log("info", `Bundled ${Object.keys(bundle.modules).length} module(s).`);
     const owner = await ownerOf(context, deployment);
-    const { providerRef } = await provider.deploy({
+    const deployed = await provider.deploy({
       userId: deployment.user_id,
       agentId: deployment.agent_id,
       deploymentId: deployment.id,
@@ -81,12 +80,13 @@ async function prepare(context: SystemContext, requested: DeploymentRow, log: De
       manifest,
       bundle,
       ...owner.workerSettings,
+      ...owner.agentcore,
       secrets: await secretRefsFor(context.db, deployment.agent_id),
       entitlements: owner.entitlements,
       telemetry: { rootKeyId: deployment.telemetry_auth_ref.rootKeyId, keyVersion: deployment.telemetry_auth_ref.version },
     });
     await provider.activate({ userId: deployment.user_id, agentId: deployment.agent_id, deploymentId: deployment.id });
-    return providerRef;
+    return deployed;
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
@@ -115,10 +115,18 @@ async function ownerOf(context: SystemContext, deployment: DeploymentRow) {
   const settings = { ...row.provider_config.cloudflare, ...deployment.manifest?.cloudflare };
   return {
     entitlements: context.tiers[row.subscription_tier],
+    agentcore: row.provider_config.agentcore === null ? {} : { agentcore: present(row.provider_config.agentcore) },
     workerSettings: {
       ...(settings.compatibilityDate === undefined ? {} : { compatibilityDate: settings.compatibilityDate }),
       ...(settings.compatibilityFlags === undefined ? {} : { compatibilityFlags: settings.compatibilityFlags }),
     },
+  };
+}
+
+/** Without the keys that are there but undefined. */
+function present<T extends object>(settings: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]: Exclude<T[K], undefined>;
   };
 }
 

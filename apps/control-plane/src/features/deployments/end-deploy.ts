@@ -1,4 +1,4 @@
-import type { Deployment } from "@whs/api";
+import type { DeployOutput } from "@whs/runtimes";
 import type { Transaction } from "kysely";
 import type { SystemContext } from "../../context.ts";
 import type { Schema } from "../../database.ts";
@@ -19,7 +19,7 @@ const maxDeployMs = 5 * 60_000;
 export async function endWithSuccess(
   context: SystemContext,
   deployment: DeploymentRow,
-  providerRef: Deployment["providerRef"],
+  { providerRef, container }: DeployOutput,
 ): Promise<void> {
   await context.writeFor(deployment.user_id)(
     { action: "deployment.deployed", target: deployment.id, metadata: { agentId: deployment.agent_id } },
@@ -28,7 +28,7 @@ export async function endWithSuccess(
       const current = await lockDeployment(transaction, deployment.agent_id, deployment.id);
       if (current?.status !== "deploying") return;
       const at = context.now();
-      await finishDeployment(transaction, deployment.id, { providerRef, at });
+      await finishDeployment(transaction, deployment.id, { providerRef, container, at });
       if (agent === undefined || agent.status === "disabled") return;
       if (deployment.set_as_active) await pointTo(transaction, agent, deployment.id, at);
       else

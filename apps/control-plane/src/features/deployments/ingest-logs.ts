@@ -42,6 +42,17 @@ export async function ingestLogs(
   });
   if (!verified.ok || source !== "supervisor") throw unauthenticated("The signature is not valid.");
   const lines = parseLines(body);
+  return { accepted: await storeAgentLines(context, lines, sourceMaps) };
+}
+
+export type AgentLine = z.output<typeof lineSchema>;
+
+/** Keeps the lines of deployments that are there, redacted and cut. @returns how many. */
+export async function storeAgentLines(
+  context: Pick<SystemContext, "db" | "now">,
+  lines: readonly AgentLine[],
+  sourceMaps: SourceMaps,
+): Promise<number> {
   const owners = await findLogOwners(context.db, [...new Set(lines.map((line) => line.deploymentId))]);
   const now = context.now();
   const known = lines.filter((line) => owners.get(line.deploymentId) === line.agentId);
@@ -60,7 +71,7 @@ export async function ingestLogs(
       })),
     ),
   );
-  return { accepted: known.length };
+  return known.length;
 }
 
 function header(request: HttpRequest, name: string): string {

@@ -79,11 +79,23 @@ export function insertDeployment(transaction: Transaction<Schema>, deployment: N
 export function finishDeployment(
   transaction: Transaction<Schema>,
   id: string,
-  result: { providerRef: Deployment["providerRef"]; at: Date },
+  result: {
+    providerRef: Deployment["providerRef"];
+    container: NonNullable<Deployment["artifact"]["agentcoreContainer"]> | undefined;
+    at: Date;
+  },
 ): Promise<DeploymentRow> {
   return transaction
     .updateTable("whs.deployments")
-    .set({ status: "active", provider_ref: JSON.stringify(result.providerRef), deployed_at: result.at, finished_at: result.at })
+    .set({
+      status: "active",
+      provider_ref: JSON.stringify(result.providerRef),
+      deployed_at: result.at,
+      finished_at: result.at,
+      ...(result.container === undefined
+        ? {}
+        : { artifact: sql<string>`artifact || ${JSON.stringify({ agentcoreContainer: result.container })}::jsonb` }),
+    })
     .where("id", "=", id)
     .returningAll()
     .executeTakeFirstOrThrow();

@@ -43,7 +43,11 @@ export async function prepareInvocation(gateway: Gateway, context: Context, requ
   if (provider === undefined) throw new AppError("UNAVAILABLE", `This installation has no ${route.runtimeProvider} runtime.`);
   const sessionId = route.active.sessionful ? await openSession(gateway, context, request) : refuseSession(request.body.sessionId);
   const messages = toMessages(request.body.input);
-  const admission = await gateway.limits.admit(context, { agentId: request.agentId, inputCharacters: countCharacters(messages) });
+  const admission = await gateway.limits.admit(context, {
+    agentId: request.agentId,
+    runtimeProvider: route.runtimeProvider,
+    inputCharacters: countCharacters(messages),
+  });
   request.tellLimits(admission.headers);
   return {
     route,
@@ -59,7 +63,8 @@ export async function prepareInvocation(gateway: Gateway, context: Context, requ
       ...(request.traceparent === undefined ? {} : { traceparent: request.traceparent }),
       messages,
       options: toOptions(request.body.options),
-      ...(sessionId === undefined ? {} : { providerSessionId: sessionId }),
+      ...(sessionId === undefined ? {} : { providerSessionId: sessionId, continuesSession: request.body.sessionId !== undefined }),
+      ...(route.active.providerRef === null ? {} : { providerRef: route.active.providerRef }),
     },
   };
 }

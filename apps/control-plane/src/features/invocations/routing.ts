@@ -1,4 +1,5 @@
 import type { AgentStatus, RuntimeProviderName } from "@whs/api";
+import type { DeployOutput } from "@whs/runtimes";
 import type { Kysely } from "kysely";
 import { routeLeaseMs } from "../../announcements.ts";
 import type { Schema } from "../../database.ts";
@@ -11,7 +12,7 @@ export interface Route {
   status: AgentStatus;
   runtimeProvider: RuntimeProviderName;
   /** The deployment that serves. */
-  active: { deploymentId: string; sessionful: boolean } | null;
+  active: { deploymentId: string; sessionful: boolean; providerRef: DeployOutput["providerRef"] | null } | null;
 }
 
 export interface Routing {

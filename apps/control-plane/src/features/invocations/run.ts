@@ -50,7 +50,7 @@ export async function runInvocation(
       ...prepared.input,
       ...observed.traceContext,
       signal: controller.signal,
-      timeoutMs: context.config.invokeTimeoutMs,
+      timeoutMs: context.config.invokeTimeoutMs[prepared.route.runtimeProvider],
     });
     prepared.admission.used(output.usage);
     observed.succeeded(output.usage);

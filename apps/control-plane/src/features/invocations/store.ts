@@ -15,6 +15,7 @@ export async function findRoute(db: Kysely<Schema>, agentId: string): Promise<Ro
       "agent.runtime_provider",
       "deployment.id as deployment_id",
       "deployment.manifest",
+      "deployment.provider_ref",
     ])
     .where("agent.id", "=", agentId)
     .where("agent.deleted_at", "is", null)
@@ -25,7 +26,10 @@ export async function findRoute(db: Kysely<Schema>, agentId: string): Promise<Ro
     userId: row.user_id,
     status: row.status,
     runtimeProvider: row.runtime_provider,
-    active: row.deployment_id === null ? null : { deploymentId: row.deployment_id, sessionful: row.manifest?.sessionful ?? true },
+    active:
+      row.deployment_id === null
+        ? null
+        : { deploymentId: row.deployment_id, sessionful: row.manifest?.sessionful ?? true, providerRef: row.provider_ref },
   };
 }
 

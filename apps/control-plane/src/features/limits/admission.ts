@@ -1,3 +1,4 @@
+import type { RuntimeProviderName } from "@whs/api";
 import type { Context } from "../../context.ts";
 import type { Budgets } from "./budgets.ts";
 import type { Predictions } from "./predictions.ts";
@@ -16,7 +17,10 @@ export interface Limits {
   budgets: Budgets;
   slots: Slots;
   /** Budget first, then rate and concurrency: an exhausted budget always answers `LIMIT_EXCEEDED`. @throws AppError */
-  admit(context: Pick<Context, "user" | "tiers">, invocation: { agentId: string; inputCharacters: number }): Promise<Admission>;
+  admit(
+    context: Pick<Context, "user" | "tiers">,
+    invocation: { agentId: string; runtimeProvider: RuntimeProviderName; inputCharacters: number },
+  ): Promise<Admission>;
 }
 
 export function createLimits(parts: { budgets: Budgets; slots: Slots; rates: Rates; predictions: Predictions }): Limits {
@@ -24,12 +28,12 @@ export function createLimits(parts: { budgets: Budgets; slots: Slots; rates: Rat
   return {
     budgets,
     slots,
-    async admit({ user, tiers }, { agentId, inputCharacters }) {
+    async admit({ user, tiers }, { agentId, runtimeProvider, inputCharacters }) {
       const entitlements = tiers[user.tier];
       // Each may have to ask the database; what it costs is waited for once.
       const entering = rates.enter({ userId: user.id, agentId }, entitlements);
       const [reserved, entered] = await Promise.allSettled([
-        budgets.reserve(user, entitlements, predictions.predict(agentId, inputCharacters)),
+        budgets.reserve(user, entitlements, predictions.predict({ agentId, runtimeProvider, inputCharacters })),
         entering,
       ]);
       if (reserved.status === "rejected") {

@@ -22,7 +22,8 @@ export async function pushSecrets(
 ): Promise<{ redeployRequired: boolean }> {
   const { agent, refs, deploymentIds } = await secretsOfAgent(context.db, agentId);
   const provider = context.providers[agent.runtime_provider];
-  if (provider === undefined || agent.deleted_at !== null || deploymentIds.length === 0) return { redeployRequired: false };
+  if (provider === undefined || agent.deleted_at !== null || deploymentIds.length === 0)
+    return { redeployRequired: agent.runtime_provider === "agentcore" };
   return provider.setSecrets({
     userId: agent.user_id,
     agentId,

@@ -1,11 +1,9 @@
 import { conflict, invalidRequest, notFound } from "@whs/platform/errors";
+import { variableProblems } from "@whs/runtimes/agentcore-limits";
 import type { Context } from "../../context.ts";
 import { lockAgent, requireAgent } from "../agents/index.ts";
 import { pushSecrets, pushSecretsJob } from "./push-secrets.ts";
-import { raiseSecretsRevision, upsertSecretRefs } from "./store.ts";
-
-/** AgentCore takes at most this many characters in a variable (its service model). */
-const agentcoreMaxValueChars = 5000;
+import { listSecretRefs, raiseSecretsRevision, upsertSecretRefs } from "./store.ts";
 
 /**
  * Puts values into the secret store and their references into the database. The runtime has them when this answers;
@@ -20,10 +18,9 @@ export async function setSecrets(
     if (!agent.env_var_keys.includes(key)) return [{ fieldName: `secrets.${key}`, message: "is not declared in the agent's envVarKeys" }];
     if (value.includes("\0") || !value.isWellFormed())
       return [{ fieldName: `secrets.${key}`, message: "must not contain NUL or half of a surrogate pair" }];
-    if (agent.runtime_provider === "agentcore" && value.length > agentcoreMaxValueChars)
-      return [{ fieldName: `secrets.${key}`, message: `must be at most ${agentcoreMaxValueChars} characters on the agentcore runtime` }];
     return [];
   });
+  if (agent.runtime_provider === "agentcore") fields.push(...(await agentcoreProblems(context, input)));
   if (fields.length > 0) throw invalidRequest(fields);
 
   const refs = new Map<string, string>();
@@ -43,6 +40,13 @@ export async function setSecrets(
     throw error;
   }
   return pushNow(context, input.id);
+}
+
+/** What the runtime would refuse at the next deploy is refused now. */
+async function agentcoreProblems(context: Context, input: { id: string; secrets: Readonly<Record<string, string>> }) {
+  const others = (await listSecretRefs(context.db, input.id)).map(({ key }) => [key, ""] as const);
+  const problems = variableProblems({ ...Object.fromEntries(others), ...input.secrets });
+  return problems.map(({ key, message }) => ({ fieldName: `secrets.${key}`, message }));
 }
 
 /** The job has it in any case; doing it at once makes the next invocation see the change. */
