@@ -2,6 +2,7 @@ import type { Server } from "node:http";
 import { ProviderError } from "@whs/runtimes";
 import {
   activateSchema,
+  backupSchema,
   type Described,
   deploySchema,
   destroySchema,
@@ -15,6 +16,8 @@ import {
 } from "@whs/runtimes/supervisor-protocol";
 import type { Logger } from "@whs/platform/log";
 import type { z } from "zod";
+import { createBackup } from "./backup/create-backup.ts";
+import { type RestoreDependencies, restoreBackup } from "./backup/restore-backup.ts";
 import type { Cells } from "./cells/cells.ts";
 import type { Tenancy } from "./cells/tenancy.ts";
 import { deploy, type DeployDependencies } from "./deployments/deploy.ts";
@@ -22,7 +25,7 @@ import { destroy, destroySession, type DestroyDependencies } from "./deployments
 import { setSecrets } from "./deployments/set-secrets.ts";
 import { type JsonRequest, listenJson } from "./json-server.ts";
 
-export interface ApiDependencies extends DeployDependencies, DestroyDependencies {
+export interface ApiDependencies extends DeployDependencies, DestroyDependencies, RestoreDependencies {
   cells: Cells;
   tenancy: Tenancy;
   describe(): Described;
@@ -66,6 +69,8 @@ async function route(dependencies: ApiDependencies, request: JsonRequest): Promi
       return owned(ensureSchema, (body) => ensure(dependencies, body));
     case "POST /tenants/:":
       return askedOfTenant(dependencies, id, (await parse(tenantSchema, request)).userId);
+    case "POST /backups/:":
+      return backup(dependencies, id, (await parse(backupSchema, request)).folder);
     case "GET /describe":
       return dependencies.describe();
     case "GET /health":
@@ -78,6 +83,12 @@ async function route(dependencies: ApiDependencies, request: JsonRequest): Promi
 async function askedOfTenant({ tenancy, registry }: ApiDependencies, verb: string, userId: string): Promise<unknown> {
   if (verb === "find") return { here: registry.hasTenant(userId) };
   if (verb === "release") return tenancy.release(userId);
+  throw noSuchRequest();
+}
+
+async function backup(dependencies: ApiDependencies, verb: string, folder: string): Promise<unknown> {
+  if (verb === "create") return createBackup(dependencies, folder);
+  if (verb === "restore") return restoreBackup(dependencies, folder);
   throw noSuchRequest();
 }
 

@@ -33,6 +33,22 @@ export async function mainThreadMs(pid: number): Promise<number | null> {
   return ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS_PER_SECOND;
 }
 
+/** Whether every thread of a process stands still by a signal; also when it is gone, or the system does not tell. */
+export async function isStopped(pid: number): Promise<boolean> {
+  const threads = await threadsOf(pid);
+  const states = await Promise.all(threads.map((thread) => statFields(`${pid}/task/${thread}`)));
+  return states.every((fields) => fields === null || fields[0] === "T" || fields[0] === "t");
+}
+
+async function threadsOf(pid: number): Promise<string[]> {
+  try {
+    return await readdir(`/proc/${pid}/task`);
+  } catch (error) {
+    if (isSystemError(error, "ENOENT", "ESRCH")) return [];
+    throw error;
+  }
+}
+
 export async function residentBytes(pid: number): Promise<number | null> {
   const match = /^VmRSS:\s+(\d+) kB$/m.exec((await readProc(`/proc/${pid}/status`)) ?? "");
   return match === null ? null : Number(match[1]) * 1024;

@@ -133,6 +133,7 @@ export async function openSupervisor(config: SupervisorConfig, logger: Logger): 
     loads,
     cells,
     tenancy,
+    cellUid: sandbox.cellUid,
     surround: (mainModule) => assembly.surround(mainModule),
     roots: config,
     describe,

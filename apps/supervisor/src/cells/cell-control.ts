@@ -8,6 +8,7 @@ import type { Logger } from "@whs/platform/log";
 import { type JsonRequest, listenJson } from "../json-server.ts";
 import type { Loads } from "../deployments/loads.ts";
 import type { StorageMeter } from "./storage-meter.ts";
+import type { Turns } from "./turns.ts";
 import type { TenantPaths } from "./tenant.ts";
 
 /** Where a cell's reports go. */
@@ -29,6 +30,7 @@ export interface CellControlOptions {
   loads: Loads;
   reports: Reports;
   storage: StorageMeter;
+  fileTurns: Turns;
   /** Whatever the cell asks for shows that it is alive. */
   onRequest: () => void;
   logger: Logger;
@@ -38,7 +40,17 @@ export interface CellControlOptions {
  * What a cell may ask. Each cell has a socket of its own, so that whose it is follows from where it asked, and a cell
  * that was taken over from within still gets nothing but its own tenant's code.
  */
-export function listenForCell({ userId, paths, uid, loads, reports, storage, onRequest, logger }: CellControlOptions): Promise<Server> {
+export function listenForCell({
+  userId,
+  paths,
+  uid,
+  loads,
+  reports,
+  storage,
+  fileTurns,
+  onRequest,
+  logger,
+}: CellControlOptions): Promise<Server> {
   const handler = async (request: JsonRequest): Promise<unknown> => {
     onRequest();
     const [noun, first = "", second = ""] = request.path;
@@ -48,7 +60,7 @@ export function listenForCell({ userId, paths, uid, loads, reports, storage, onR
     if (noun === "logs") return reports.logs(userId, (await request.body()) as LogRecord[]);
     if (noun === "sessions" && first === "") return listSessions(paths, storage);
     if (noun === "sessions" && AGENT_ID.test(first) && OBJECT_ID.test(second)) {
-      return request.method === "PUT" ? noteSession(paths, first, second) : forgetSession(paths, first, second);
+      return fileTurns.run(() => (request.method === "PUT" ? noteSession(paths, first, second) : forgetSession(paths, first, second)));
     }
     throw new ProviderError("not_found", "There is no such control request.");
   };

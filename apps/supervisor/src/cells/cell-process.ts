@@ -1,12 +1,14 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Readable } from "node:stream";
+import { setTimeout } from "node:timers/promises";
 import type { Logger } from "@whs/platform/log";
-import { innermostChild } from "../process-info.ts";
+import { innermostChild, isStopped } from "../process-info.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import type { TenantPaths } from "./tenant.ts";
 
 /** From spawn to listening; far above the usual 40 ms, for a loaded machine. */
 const START_TIMEOUT_MS = 15_000;
+const FREEZE_POLL_MS = 2;
 /** How much of what workerd says when it dies is worth keeping. */
 const MAX_STDERR = 4096;
 
@@ -46,6 +48,16 @@ export class CellProcess {
   /** Asks it to finish what runs and to end. A cell that spins does not hear it. */
   terminate(): void {
     signal(this.pid, "SIGTERM");
+  }
+
+  /** Resolves when none of its threads runs any more. Whoever calls this calls `thaw`, whatever happens. */
+  async freeze(): Promise<void> {
+    signal(this.pid, "SIGSTOP");
+    while (!(await isStopped(this.pid))) await setTimeout(FREEZE_POLL_MS);
+  }
+
+  thaw(): void {
+    signal(this.pid, "SIGCONT");
   }
 
   kill(): void {
@@ -102,7 +114,7 @@ async function listening(child: ChildProcess, ended: Promise<string>): Promise<v
   });
   const died = ended.then((how) => Promise.reject(new Error(`The cell did not start: ${how}.`)));
   const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`The cell did not listen within ${START_TIMEOUT_MS} ms.`)), START_TIMEOUT_MS);
+    timer = globalThis.setTimeout(() => reject(new Error(`The cell did not listen within ${START_TIMEOUT_MS} ms.`)), START_TIMEOUT_MS);
   });
   try {
     await Promise.race([heard, died, late]);

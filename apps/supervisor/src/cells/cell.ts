@@ -16,6 +16,7 @@ import { CellProcess } from "./cell-process.ts";
 import { livingOwner, removeOwner, writeOwner } from "./owner.ts";
 import { StorageMeter } from "./storage-meter.ts";
 import type { TenantPaths } from "./tenant.ts";
+import { Turns } from "./turns.ts";
 import { Watchdog, type WatchdogLimits } from "./watchdog.ts";
 
 export interface CellDependencies {
@@ -47,6 +48,8 @@ const DRAIN_MS = 5_000;
 /** A cell that has loaded this many times its share of versions is replaced even while something runs in it. */
 const OVERDUE = 2;
 const POLL_MS = 20;
+/** Well below the shortest time after which the watchdog acts. */
+const LIFE_SIGN_MS = 25;
 /** So long after the last invocation its writes may still come to the disk. */
 const STILL_WRITING_MS = 5_000;
 /** After SIGTERM a cell with nothing to do ends at once. */
@@ -64,6 +67,8 @@ export class Cell {
   private readonly dependencies: CellDependencies;
   private readonly process: CellProcess;
   private readonly storage: StorageMeter;
+  /** The supervisor's own doing among the tenant's files. */
+  private readonly fileTurns: Turns;
   private readonly watchdog: Watchdog;
   private stopping: string | null = null;
   private lastActiveMs = Date.now();
@@ -76,6 +81,7 @@ export class Cell {
     dependencies: CellDependencies,
     process: CellProcess,
     storage: StorageMeter,
+    fileTurns: Turns,
     servers: readonly Server[],
   ) {
     this.userId = userId;
@@ -83,6 +89,7 @@ export class Cell {
     this.dependencies = dependencies;
     this.process = process;
     this.storage = storage;
+    this.fileTurns = fileTurns;
     this.gateway = new CellGateway(paths.mainSocket);
     this.watchdog = new Watchdog({
       limits: dependencies.watchdog,
@@ -101,10 +108,11 @@ export class Cell {
     await killLeftover(paths, logger);
     await prepareDirectories(paths, sandbox.cellUid);
     const storage = new StorageMeter(paths.sessionsDir, dependencies.storageBytes);
+    const fileTurns = new Turns();
     const signsOfLife = new EventEmitter<{ sign: [] }>();
     const onRequest = () => signsOfLife.emit("sign");
     const servers = await Promise.all([
-      listenForCell({ userId, paths, uid: sandbox.cellUid, loads, reports, storage, onRequest, logger }),
+      listenForCell({ userId, paths, uid: sandbox.cellUid, loads, reports, storage, fileTurns, onRequest, logger }),
       dependencies.listenForEgress(userId, paths.egressSocket, sandbox.cellUid),
     ]);
     try {
@@ -112,7 +120,7 @@ export class Cell {
       const process = await CellProcess.start(sandbox, paths, dependencies.config, logger);
       await writeOwner(paths.ownerFile, process.pid);
       logger.info({ cell: paths.name, cellPid: process.pid, startMs: Date.now() - startedAt }, "Cell started");
-      const cell = new Cell(userId, paths, dependencies, process, storage, servers);
+      const cell = new Cell(userId, paths, dependencies, process, storage, fileTurns, servers);
       signsOfLife.on("sign", () => cell.watchdog.signOfLife());
       return cell;
     } catch (error) {
@@ -143,6 +151,21 @@ export class Cell {
 
   touch(): void {
     this.lastActiveMs = Date.now();
+  }
+
+  /** Runs `work` while the process stands still: nothing of it ends, everything of it waits. */
+  async whileStill<T>(work: () => Promise<T>): Promise<T> {
+    // A process that is made to stand still is not stuck.
+    const alive = setInterval(() => this.watchdog.signOfLife(), LIFE_SIGN_MS);
+    this.watchdog.signOfLife();
+    try {
+      await this.process.freeze();
+      return await this.fileTurns.interrupt(work);
+    } finally {
+      this.process.thaw();
+      clearInterval(alive);
+      this.watchdog.signOfLife();
+    }
   }
 
   /** Sends new invocations away, lets what runs end until `drainMs` are over, and ends the process. */

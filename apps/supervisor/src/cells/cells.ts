@@ -80,6 +80,14 @@ export class Cells {
     return done.finally(() => this.held.delete(userId));
   }
 
+  /** Runs `work` while nothing of the tenant writes: its process stands still meanwhile, or does not start. */
+  async whileStill<T>(userId: string, work: () => Promise<T>): Promise<T> {
+    await Promise.allSettled([this.starting.get(userId)]);
+    const cell = this.peek(userId);
+    if (cell !== undefined) return cell.whileStill(work);
+    return this.exclusively(userId, { reason: "its tenant's storage is copied", drainMs: 1_000 }, work);
+  }
+
   async close(drainMs: number): Promise<void> {
     this.closed = true;
     await Promise.allSettled(this.starting.values());

@@ -9,12 +9,20 @@ import { tenantHash } from "./tenant.ts";
 export interface Tenancy {
   /**
    * Runs `work` while this node alone serves the tenant, and keeps it until the work is done.
-   * @throws ProviderError `transient` while another node that lives does not let go.
+   * @throws ProviderError `transient` while another node that lives does not let go; ServedElsewhere at once with
+   * `takeOver: false`.
    */
-  during<T>(userId: string, work: () => Promise<T>): Promise<T>;
+  during<T>(userId: string, work: () => Promise<T>, options?: { takeOver?: boolean }): Promise<T>;
   /** Lets another node have the tenant, after everything of it has ended here. */
   release(userId: string): Promise<void>;
   close(): Promise<void>;
+}
+
+/** Another node serves the tenant, and shall go on. */
+export class ServedElsewhere extends ProviderError {
+  constructor() {
+    super("transient", "Another node serves this tenant.", { reached: false });
+  }
 }
 
 /** For a node that has its storage for itself. */
@@ -52,14 +60,14 @@ export class SharedTenancy implements Tenancy {
     this.options = options;
   }
 
-  async during<T>(userId: string, work: () => Promise<T>): Promise<T> {
+  async during<T>(userId: string, work: () => Promise<T>, { takeOver = true }: { takeOver?: boolean } = {}): Promise<T> {
     for (let other = this.releasing.get(userId); other !== undefined; other = this.releasing.get(userId)) await other;
     const { promise: end, resolve: ended } = Promise.withResolvers<void>();
     const mine = this.running.get(userId) ?? { count: 0, end, ended };
     this.running.set(userId, mine);
     mine.count += 1;
     try {
-      await this.acquire(userId);
+      await this.acquire(userId, takeOver);
       return await work();
     } finally {
       mine.count -= 1;
@@ -70,11 +78,11 @@ export class SharedTenancy implements Tenancy {
     }
   }
 
-  private acquire(userId: string): Promise<void> {
+  private acquire(userId: string, takeOver: boolean): Promise<void> {
     const known = this.acquired.get(userId);
     if (known !== undefined) return known;
     if (this.closed) return Promise.reject(new ProviderError("transient", "The data plane is stopping.", { reached: false }));
-    const taken = this.take(userId);
+    const taken = this.take(userId, takeOver);
     this.acquired.set(userId, taken);
     taken.catch(() => this.acquired.delete(userId));
     return taken;
@@ -97,11 +105,12 @@ export class SharedTenancy implements Tenancy {
     await Promise.all([...this.acquired.keys()].map((userId) => releaseLock(this.folder(userId))));
   }
 
-  private async take(userId: string): Promise<void> {
+  private async take(userId: string, takeOver: boolean): Promise<void> {
     const { socketPath, onAcquired, logger } = this.options;
     for (let tries = 1; ; tries += 1) {
       const owner = await takeLock(this.folder(userId), socketPath);
       if (owner === null) return onAcquired(userId);
+      if (!takeOver) throw new ServedElsewhere();
       if (tries === TRIES) throw new ProviderError("transient", "Another node serves this tenant.", { reached: false });
       await askToRelease(owner, userId).catch((error: unknown) =>
         logger.warn({ err: error, owner: owner.pid }, "A node does not let a tenant go"),

@@ -22,9 +22,13 @@ export function tenantHash(userId: string): string {
   return createHash("sha256").update(userId).digest("hex");
 }
 
+export function tenantFolder(roots: { storageDir: string }, userId: string): string {
+  return join(roots.storageDir, "tenants", tenantHash(userId));
+}
+
 export function tenantPaths(roots: { runDir: string; storageDir: string }, userId: string): TenantPaths {
   const hash = tenantHash(userId);
-  const folder = join(roots.storageDir, "tenants", hash);
+  const folder = tenantFolder(roots, userId);
   const name = hash.slice(0, 12);
   const runDir = join(roots.runDir, name);
   const storageDir = join(folder, "storage");

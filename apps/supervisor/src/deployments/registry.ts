@@ -53,6 +53,16 @@ export class DeploymentRegistry {
     for (const name of names) if ((this.records.get(name)?.userId ?? userId) === userId) await this.read(name, { sweep: false });
   }
 
+  /** Of this node, and of all that share its storage. */
+  async allTenants(): Promise<string[]> {
+    for (const name of await readdir(this.folder)) if (!this.records.has(name)) await this.read(name, { sweep: false });
+    return [...new Set([...this.records.values()].map(({ userId }) => userId))].toSorted();
+  }
+
+  folderOf(deploymentId: string): string {
+    return join(this.folder, deploymentId);
+  }
+
   get(deploymentId: string): DeploymentRecord | undefined {
     return this.records.get(deploymentId);
   }
@@ -71,24 +81,24 @@ export class DeploymentRegistry {
   }
 
   async add(record: DeploymentRecord, modules: StoredModules): Promise<void> {
-    const folder = join(this.folder, record.deploymentId);
+    const folder = this.folderOf(record.deploymentId);
     await createDirectory(folder);
     await replace(folder, "modules.json", modules);
     await this.update(record);
   }
 
   async update(record: DeploymentRecord): Promise<void> {
-    await replace(join(this.folder, record.deploymentId), "deployment.json", record);
+    await replace(this.folderOf(record.deploymentId), "deployment.json", record);
     this.records.set(record.deploymentId, record);
   }
 
   async modules(deploymentId: string): Promise<StoredModules> {
-    return JSON.parse(await readFile(join(this.folder, deploymentId, "modules.json"), "utf8")) as StoredModules;
+    return JSON.parse(await readFile(join(this.folderOf(deploymentId), "modules.json"), "utf8")) as StoredModules;
   }
 
   async remove(deploymentId: string): Promise<void> {
     this.records.delete(deploymentId);
-    await rm(join(this.folder, deploymentId), { recursive: true, force: true });
+    await rm(this.folderOf(deploymentId), { recursive: true, force: true });
     await syncDirectory(this.folder);
   }
 

@@ -72,6 +72,12 @@ export type Described = z.output<typeof describedSchema>;
 export const tenantSchema = z.strictObject({ userId: idSchema });
 export const foundSchema = z.object({ here: z.boolean() });
 
+/**
+ * `POST /backups/create`: copies this node's deployments and sessions into an empty folder of its machine, while it goes on.
+ * `POST /backups/restore`: brings them to a node that knows none of their tenants. Both answer with what was copied.
+ */
+export const backupSchema = z.strictObject({ folder: z.string().startsWith("/", "must be an absolute path") });
+
 /** `GET /health`. `storage` names the storage directory: nodes that give the same one share it. */
 export const healthSchema = z.object({ healthy: z.boolean(), detail: z.string(), storage: z.string() });
 export type Health = z.output<typeof healthSchema>;
