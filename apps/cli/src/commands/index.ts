@@ -4,6 +4,7 @@ import { login } from "./account/login.ts";
 import { logout } from "./account/logout.ts";
 import { plan } from "./account/plan.ts";
 import { whoami } from "./account/whoami.ts";
+import { adminBackup } from "./admin/backup.ts";
 import { adminSecrets } from "./admin/secrets.ts";
 import { adminStats } from "./admin/stats.ts";
 import { adminTier } from "./admin/tier.ts";
@@ -108,6 +109,7 @@ export const commands: readonly Command[] = [
   tokensRevoke,
   adminTier,
   adminUser,
+  adminBackup,
   adminStats,
   adminSecrets,
   up,
