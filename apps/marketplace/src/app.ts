@@ -23,7 +23,7 @@ import {
 } from "./context.ts";
 import type { Schema } from "./database.ts";
 import { bindDescription } from "./description.ts";
-import { createAuthenticate, refuseBrowsers, requireRole } from "./features/access/index.ts";
+import { createAuthenticate, createVerifyApiToken, refuseBrowsers, requireRole } from "./features/access/index.ts";
 import { bindCatalog } from "./features/catalog/index.ts";
 import { bindEcosystem } from "./features/ecosystem/index.ts";
 import { bindImages, serveImages } from "./features/images/index.ts";
@@ -82,7 +82,11 @@ export async function createApp(config: Config, log: Logger, now: () => Date = (
       return { ...dependencies, requestId: request.traceId };
     },
   });
-  const authenticate = createAuthenticate({ db, verifyJwt: createJwtVerifier({ ...config.oidc, now }) });
+  const authenticate = createAuthenticate({
+    db,
+    verifyJwt: createJwtVerifier({ ...config.oidc, now }),
+    verifyApiToken: createVerifyApiToken({ whsUrl: config.whsUrl, key: config.internal.keys.get("whs")?.[0], now }),
+  });
   const bindForUsers = createBinder<Context>(server, {
     log,
     presentation,

@@ -45,6 +45,7 @@ const environment = z.object({
   FLEETPROMPT_RATE_REPORT: rateSetting("20/hour"),
   FLEETPROMPT_RATE_INTERNAL: rateSetting("6000/minute"),
   FLEETPROMPT_RATE_OPERATOR: rateSetting("600/minute"),
+  WHS_API_URL: webAddress.describe("where WHS is, to ask whom its API tokens stand for"),
   WEB_URL: webAddress.describe("where people use the web app"),
   WHS_ALLOW_HTTP: flag,
   WHS_OPERATOR_TOKEN: z
@@ -101,6 +102,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env) {
     },
     /** Where people go on with an install, by target system. */
     targets: { whs: read.WEB_URL, agentromatic: read.FLEETPROMPT_AGENTROMATIC_URL, agentelic: read.FLEETPROMPT_AGENTELIC_URL },
+    whsUrl: read.WHS_API_URL,
     webUrl: read.WEB_URL,
     operatorToken: read.WHS_OPERATOR_TOKEN,
     trustedProxies: listOf(read.WHS_TRUSTED_PROXIES),

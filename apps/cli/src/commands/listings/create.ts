@@ -19,6 +19,6 @@ export const listingsCreate = command({
     const body = { assetKind: options.kind ?? "whs_agent", name: args.name, ...listingFields(options) };
     const answer = await marketplace.call(fleetprompt.createListing, { body, idempotencyKey: randomUUID() });
     context.output.answer(answer, () => describeListing(answer.listing, context.output.style));
-    context.output.next(`whs publish <agent> --version 1.0.0 --listing ${answer.listing.listingId}`);
+    context.output.next(`whs publish <agent>@1.0.0 --listing ${answer.listing.listingId}`);
   },
 });

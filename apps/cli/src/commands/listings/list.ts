@@ -28,7 +28,7 @@ export const listingsList = command({
         { heading: "KIND", cell: ({ assetKind }) => assetKind },
         { heading: "ID", cell: ({ listingId }) => style.dim(listingId) },
       ],
-      { text: "You have no listings yet. Publish an agent:", next: "whs publish <agent> --version 1.0.0" },
+      { text: "You have no listings yet. Publish an agent:", next: "whs publish <agent>@1.0.0" },
     );
   },
 });

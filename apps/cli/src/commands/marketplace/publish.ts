@@ -2,7 +2,7 @@ import { ApiError, fleetprompt, getDeployment, getMe, updateAgent } from "@whs/a
 import { createHash, randomUUID } from "node:crypto";
 import { findAgent } from "../../agents/find-agent.ts";
 import type { Api } from "../../api.ts";
-import { agentArgument, command, flag } from "../../command.ts";
+import { command, flag, required } from "../../command.ts";
 import type { Context } from "../../context.ts";
 import { UsageError, UserError } from "../../errors.ts";
 import { lookUpOwnListing } from "../../marketplace/find-listing.ts";
@@ -14,22 +14,21 @@ export const publish = command({
   path: ["publish"],
   group: "Marketplace",
   summary: "Publish what an agent serves now as a release that others can install",
-  args: { agent: agentArgument },
+  args: { agent: required("The agent's name or id, and the version of the release by SemVer: echo@1.2.0") },
   options: {
-    version: { kind: "text", value: "version", summary: "By SemVer, such as 1.2.0; a listing has each version once" },
     listing: { kind: "text", value: "name|id", summary: "Default: the listing named like the agent, which is made where there is none" },
     summary: { kind: "text", value: "text", summary: "One sentence, for a listing that is made" },
     notes: { kind: "text", value: "file", summary: "Release notes in Markdown" },
     minWhs: { kind: "text", value: "version", summary: "The oldest WHS that can take it" },
     draft: flag("Leave a listing that is not public yet as it is"),
   },
-  examples: [["whs publish support-bot --version 1.0.0 --notes CHANGES.md", "Publish the version that serves"]],
+  examples: [["whs publish support-bot@1.0.0 --notes CHANGES.md", "Publish what it serves now as 1.0.0"]],
   async run(context, { args, options }) {
-    const { version } = options;
-    if (version === undefined) throw new UsageError("A release needs a version.", { next: [`whs publish ${args.agent} --version 1.0.0`] });
+    const [name = "", version] = args.agent.split("@", 2);
+    if (version === undefined) throw new UsageError("A release needs a version.", { next: [`whs publish ${name}@1.0.0`] });
     const { api, output } = context;
     const marketplace = openMarketplace(context);
-    const agent = await findAgent(api, args.agent);
+    const agent = await findAgent(api, name);
     const bundle = await servedBundle(api, agent);
     let listing: fleetprompt.PublisherListing | undefined;
     let release: fleetprompt.PublisherRelease | undefined;

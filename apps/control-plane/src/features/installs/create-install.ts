@@ -12,7 +12,7 @@ import { copyBundle, insertOwnUpload, openOwnBundle, type OwnBundle } from "./bu
 import { insertClone } from "./insert-clone.ts";
 import type { Marketplace, Redemption } from "./marketplace.ts";
 import { requireStack } from "./require-stack.ts";
-import { findInstall, findSource, insertInstall, type InstallRow, newestDeployment, setKeysOf, type Source } from "./store.ts";
+import { findInstall, findSource, insertInstall, isTaken, type InstallRow, newestDeployment, setKeysOf, type Source } from "./store.ts";
 
 type Answer = AnswerOf<typeof endpoint>;
 
@@ -58,6 +58,7 @@ async function install(context: Context, redemption: Redemption, source: Source,
   let isKept = false;
   try {
     const answer = await context.write({ action: "install.created", target: installIntentId, metadata: release }, async (transaction) => {
+      if (await isTaken(transaction, installIntentId)) throw new MadeMeanwhile();
       const agent = await insertClone(context, transaction, {
         source,
         manifest: bundle.manifest,
@@ -66,7 +67,7 @@ async function install(context: Context, redemption: Redemption, source: Source,
       });
       await insertOwnUpload(context, transaction, bundle);
       const row = { installIntentId, userId: context.user.id, agentId: agent.id, uploadId: bundle.uploadId, ...release };
-      if (!(await insertInstall(transaction, row))) throw new MadeMeanwhile();
+      await insertInstall(transaction, row);
       await context.jobs.send(transaction, acknowledgeInstallJob, { installIntentId, agentId: agent.id });
       return deployWhenComplete(context, transaction, agent, bundle, bundle.manifest.env.requiredKeys);
     });

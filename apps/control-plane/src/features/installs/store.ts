@@ -12,7 +12,17 @@ export function findInstall(db: Kysely<Schema>, userId: string, installIntentId:
     .executeTakeFirst();
 }
 
-/** @returns false when there is one of this intent already. */
+/** Whether the intent has its install; until the transaction ends, nobody else can find that out. */
+export async function isTaken(transaction: Transaction<Schema>, installIntentId: string): Promise<boolean> {
+  await sql`select pg_advisory_xact_lock(hashtextextended(${`install:${installIntentId}`}, 0))`.execute(transaction);
+  const row = await transaction
+    .selectFrom("whs.installs")
+    .select("install_intent_id")
+    .where("install_intent_id", "=", installIntentId)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
 export async function insertInstall(
   transaction: Transaction<Schema>,
   install: {
@@ -24,8 +34,8 @@ export async function insertInstall(
     version: string;
     uploadId: string;
   },
-): Promise<boolean> {
-  const { numInsertedOrUpdatedRows } = await transaction
+): Promise<void> {
+  await transaction
     .insertInto("whs.installs")
     .values({
       install_intent_id: install.installIntentId,
@@ -36,9 +46,7 @@ export async function insertInstall(
       release_version: install.version,
       upload_id: install.uploadId,
     })
-    .onConflict((conflict) => conflict.column("install_intent_id").doNothing())
-    .executeTakeFirstOrThrow();
-  return numInsertedOrUpdatedRows === 1n;
+    .execute();
 }
 
 export async function markAcknowledged(db: Kysely<Schema>, installIntentId: string, at: Date): Promise<void> {

@@ -1,4 +1,5 @@
 export { type Authenticate, createAuthenticate } from "./authenticate.ts";
+export { createVerifyApiToken } from "./introspect.ts";
 export {
   ownedByBuyer,
   ownedByPublisher,
