@@ -41,7 +41,23 @@ test.each([["disable"], ["enable"]])("admin user %s switches an account", async 
   expect(api.seen.map(({ url }) => url)).toEqual([`/v1/operator/users/ada%40example.com/${action}`]);
 });
 
+test("admin cloudflare setup says what the account holds", async () => {
+  const cloudflare = {
+    namespace: "whs",
+    namespaceCreated: true,
+    dispatchWorker: "whs-dispatch",
+    dispatchUrl: "https://whs-dispatch.example.workers.dev",
+    tailWorker: "whs-tail",
+    build: "0123456789ab",
+  };
+  api.answer((_, response) => json(response, 200, { cloudflare, traceId: "trc_test00000001" }));
+  const { exitCode, stdout } = await runner.run(["admin", "cloudflare", "setup"], operator());
+  expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: expect.stringContaining("https://whs-dispatch.example.workers.dev") });
+  expect(api.seen.map(({ method, url }) => `${method} ${url}`)).toEqual(["POST /v1/operator/cloudflare/setup"]);
+});
+
 test.each([
+  [["admin", "cloudflare", "delete"]],
   [["admin", "tier", "ada@example.com", "gold"]],
   [["admin", "user", "delete", "ada@example.com"]],
   [["plan", "free"]],

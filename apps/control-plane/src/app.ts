@@ -10,11 +10,11 @@ import type { Logger } from "@whs/platform/log";
 import { observeHttp, observePool, serveMetrics } from "@whs/platform/metrics";
 import { createPoints, openRateLimits } from "@whs/platform/rate-limits";
 import { openSecretStore } from "@whs/platform/secrets";
-import { createWorkerdProvider } from "@whs/runtimes";
 import type { FastifyInstance } from "fastify";
 import { mkdir } from "node:fs/promises";
 import { openAgentcore } from "./agentcore.ts";
 import { openAnnouncements } from "./announcements.ts";
+import { openCloudflareRuntime } from "./cloudflare.ts";
 import type { Config } from "./config.ts";
 import { type Caller, type Context, type Dependencies, systemContext, type SystemContext, userContext, withCompletion } from "./context.ts";
 import type { Schema } from "./database.ts";
@@ -79,7 +79,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
   observePool(metrics.registry, database.pool);
   const tracing = await openTracing({ ...config.tracing, log });
   const jobs = observeJobs(await openJobs({ url: config.databaseUrl, schema: "jobs", log }), metrics);
-  const provider = createWorkerdProvider(config.dataPlane);
+  const { provider, setUp } = await openCloudflareRuntime(config, secrets, keys);
 
   const now = (): Date => new Date();
   const longAnswers = createLongAnswers({
@@ -255,7 +255,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
   bindRuntime(bindForUsers);
   bindInstalls(bindForUsers, marketplace);
   bindBilling(bindForUsers, requestLimits.guardSignatures(bindForSystems, "billing"), billing);
-  bindOperator(bindForOperators);
+  bindOperator(bindForOperators, setUp === undefined ? undefined : () => setUp(config.publicUrl ?? addressOf(server)));
   bindDelegations(requestLimits.guardSignatures(bindForSystems, "delegation"), dependencies, gateway);
   bindTelemetry(requestLimits.guardSignatures(bindForSystems, "telemetry"), ingestion);
   bindLogIngestion(requestLimits.guardSignatures(bindForSystems, "telemetry"));
@@ -301,6 +301,13 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
 function requireScope(endpoint: Endpoint, caller: Caller): Caller {
   if (endpoint.access.kind !== "user" || endpoint.access.scope === null || caller.scopes.has(endpoint.access.scope)) return caller;
   throw new AppError("UNAUTHORIZED", `This token lacks the scope ${endpoint.access.scope}.`);
+}
+
+/** Where the process listens, for who needs no public address: a Cloudflare on this machine. */
+function addressOf(server: FastifyInstance): string {
+  const address = server.server.address();
+  if (address === null || typeof address === "string") throw new AppError("UNAVAILABLE", "The control plane does not listen yet.");
+  return `http://${address.family === "IPv6" ? `[${address.address}]` : address.address}:${address.port}`;
 }
 
 async function requireHealthy(health: Promise<{ healthy: boolean; detail: string }>): Promise<void> {

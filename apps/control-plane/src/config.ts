@@ -4,6 +4,7 @@ import { z } from "zod";
 import { agentcoreEnvironment, readAgentcoreSettings } from "./agentcore-settings.ts";
 import { readArchiveHost } from "./archive-host.ts";
 import { billingEnvironment, readBillingSettings } from "./billing-settings.ts";
+import { cloudflareEnvironment, readCloudflareSettings } from "./cloudflare-settings.ts";
 import { readDelegationKeys, readRedeemKey } from "./delegation-keys.ts";
 import { limitsEnvironment, readLimitSettings } from "./limit-settings.ts";
 
@@ -53,6 +54,7 @@ const environment = z.object({
     .optional()
     .describe("where people use the web app"),
   ...billingEnvironment,
+  ...cloudflareEnvironment,
   ...agentcoreEnvironment,
   ...limitsEnvironment,
   FLEETPROMPT_URL: z
@@ -131,6 +133,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env) {
     operatorToken: read.WHS_OPERATOR_TOKEN,
     webUrl: read.WEB_URL,
     billing: readBillingSettings(read),
+    cloudflare: readCloudflareSettings(read),
     limits: readLimitSettings(read),
     secrets: {
       url: read.SECRETS_URL,

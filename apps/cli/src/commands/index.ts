@@ -5,6 +5,7 @@ import { logout } from "./account/logout.ts";
 import { plan } from "./account/plan.ts";
 import { whoami } from "./account/whoami.ts";
 import { adminBackup } from "./admin/backup.ts";
+import { adminCloudflare } from "./admin/cloudflare.ts";
 import { adminSecrets } from "./admin/secrets.ts";
 import { adminStats } from "./admin/stats.ts";
 import { adminTier } from "./admin/tier.ts";
@@ -107,6 +108,7 @@ export const commands: readonly Command[] = [
   tokensCreate,
   tokensList,
   tokensRevoke,
+  adminCloudflare,
   adminTier,
   adminUser,
   adminBackup,

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { endpoint } from "../endpoint.ts";
-import { operatorStatsSchema, operatorUserSchema } from "../schemas/operator.ts";
+import { cloudflareSetupSchema, operatorStatsSchema, operatorUserSchema } from "../schemas/operator.ts";
 import { tierSchema } from "../schemas/user.ts";
 
 const userParams = z.strictObject({
@@ -50,4 +50,15 @@ export const getOperatorStats = endpoint({
   access: { kind: "operator" },
   answer: { kind: "json", status: 200, schema: operatorStatsSchema },
   errors: [],
+});
+
+export const setUpCloudflare = endpoint({
+  name: "operator.setUpCloudflare",
+  method: "POST",
+  path: "/v1/operator/cloudflare/setup",
+  summary:
+    "Make the Cloudflare account ready for agents: namespace, dispatch Worker, tail Worker and their keys; repeat it after an upgrade",
+  access: { kind: "operator" },
+  answer: { kind: "json", status: 200, schema: z.object({ cloudflare: cloudflareSetupSchema }) },
+  errors: ["CONFLICT", "UNAVAILABLE"],
 });

@@ -40,3 +40,17 @@ export const operatorStatsSchema = z.object({
     .nullable(),
 });
 export type OperatorStats = z.output<typeof operatorStatsSchema>;
+
+/** What a Cloudflare account holds for an installation. */
+export const cloudflareSetupSchema = z.object({
+  /** The dispatch namespace of tenants' scripts. */
+  namespace: z.string(),
+  /** False when it was there already. */
+  namespaceCreated: z.boolean(),
+  dispatchWorker: z.string(),
+  dispatchUrl: z.url(),
+  tailWorker: z.string(),
+  /** Names the version of the installation's own Workers that runs now. */
+  build: z.string(),
+});
+export type CloudflareSetup = z.output<typeof cloudflareSetupSchema>;

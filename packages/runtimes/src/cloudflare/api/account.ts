@@ -107,11 +107,15 @@ export class CloudflareAccount {
     return null;
   }
 
-  /** Gives a Worker of our own an address under the account's workers.dev subdomain, and returns it. */
-  async publishOwnScript(name: string): Promise<string> {
-    const account_id = this.accountId;
-    await this.call(this.client.workers.scripts.subdomain.create(name, { account_id, enabled: true, previews_enabled: false }));
-    const { subdomain } = await this.call(this.client.workers.subdomains.get({ account_id }));
+  /** Gives a Worker of our own its address. */
+  async publishOwnScript(name: string): Promise<void> {
+    const params = { account_id: this.accountId, enabled: true, previews_enabled: false };
+    await this.call(this.client.workers.scripts.subdomain.create(name, params));
+  }
+
+  /** Under the account's workers.dev subdomain. */
+  async addressOfOwnScript(name: string): Promise<string> {
+    const { subdomain } = await this.call(this.client.workers.subdomains.get({ account_id: this.accountId }));
     return `https://${name}.${subdomain}.workers.dev`;
   }
 

@@ -8,8 +8,8 @@ import { REVISION_HEADER } from "./workers/env.ts";
 import type { DeploymentRecord } from "./workers/registry.ts";
 
 export interface DispatchClientOptions {
-  /** Where the dispatch Worker answers, without a path. */
-  url: string;
+  /** Finds where the dispatch Worker answers, without a path; asked once. @throws ProviderError */
+  findUrl: () => Promise<string>;
   /** The value of the signature header over a request of the source `gateway`: a `v2` HMAC with the gateway's key. */
   sign: (request: { timestamp: string; source: string; method: string; path: string; body: string }) => string;
 }
@@ -37,25 +37,26 @@ const refusalSchema = z.object({ message: z.string() });
 export type Inspection = { state: "missing" } | { state: "refused"; message: string } | { state: "loaded"; revision: number };
 
 export class DispatchClient {
-  private readonly pool: Pool;
-  private readonly sign: DispatchClientOptions["sign"];
+  private readonly options: DispatchClientOptions;
+  private connecting: Promise<Pool> | null = null;
 
-  constructor({ url, sign }: DispatchClientOptions) {
-    this.sign = sign;
-    this.pool = new Pool(url, { connections: CONNECTIONS, pipelining: 1, headersTimeout: 0, bodyTimeout: 0, connectTimeout: 5_000 });
+  constructor(options: DispatchClientOptions) {
+    this.options = options;
   }
 
   async invoke(input: InvokeInput): Promise<InvokeOutput> {
+    const pool = await this.pool();
     try {
-      return await unaryCall(input, (handler) => this.pool.dispatch(this.invocation("invoke", input), handler));
+      return await unaryCall(input, (handler) => pool.dispatch(this.invocation("invoke", input), handler));
     } catch (error) {
       throw unreachable(error);
     }
   }
 
   async *invokeStream(input: InvokeInput): AsyncGenerator<InvokeStreamEvent> {
+    const pool = await this.pool();
     try {
-      yield* new StreamCall(input).events((handler) => this.pool.dispatch(this.invocation("stream", input), handler));
+      yield* new StreamCall(input).events((handler) => pool.dispatch(this.invocation("stream", input), handler));
     } catch (error) {
       throw unreachable(error);
     }
@@ -100,8 +101,19 @@ export class DispatchClient {
   }
 
   /** Ends connections at once. What runs on them fails. */
-  close(): Promise<void> {
-    return this.pool.destroy();
+  async close(): Promise<void> {
+    const pool = await this.connecting?.catch(() => null);
+    await pool?.destroy();
+  }
+
+  private pool(): Promise<Pool> {
+    this.connecting ??= this.options
+      .findUrl()
+      .then((url) => new Pool(url, { connections: CONNECTIONS, pipelining: 1, headersTimeout: 0, bodyTimeout: 0, connectTimeout: 5_000 }));
+    const connecting = this.connecting;
+    // Looked for again by the next who needs it.
+    connecting.catch(() => (this.connecting = this.connecting === connecting ? null : this.connecting));
+    return connecting;
   }
 
   private invocation(verb: "invoke" | "stream", input: InvokeInput): Dispatcher.DispatchOptions {
@@ -118,7 +130,7 @@ export class DispatchClient {
     return {
       "x-whs-delegation-source": SOURCE,
       "x-whs-delegation-timestamp": timestamp,
-      "x-whs-delegation-signature": this.sign({ timestamp, source: SOURCE, method, path, body }),
+      "x-whs-delegation-signature": this.options.sign({ timestamp, source: SOURCE, method, path, body }),
     };
   }
 
@@ -132,8 +144,9 @@ export class DispatchClient {
     path: string,
     body = "",
   ): Promise<{ status: number; text: string; revision: string }> {
+    const pool = await this.pool();
     try {
-      const response = await this.pool.request({
+      const response = await pool.request({
         method,
         path,
         headers: this.headers(method, path, body),

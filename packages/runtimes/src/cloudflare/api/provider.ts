@@ -33,8 +33,8 @@ export interface CloudflareApiProviderOptions {
   namespace: string;
   /** Another server that speaks Cloudflare's API. */
   baseUrl?: string | undefined;
-  /** Where the dispatch Worker answers. */
-  dispatchUrl: string;
+  /** Where the dispatch Worker answers, when that is not its workers.dev address. */
+  dispatchUrl?: string | undefined;
   sign: DispatchClientOptions["sign"];
   /** The value behind a reference of the secret store; it is sent on and not kept. @throws when there is none. */
   readSecret(reference: string): Promise<string>;
@@ -50,7 +50,8 @@ const CAPABILITIES = ["streaming", "sessions", "secrets", "logs", "telemetry"];
 
 export function createCloudflareApiProvider(options: CloudflareApiProviderOptions): RuntimeProvider {
   const account = new CloudflareAccount(options);
-  return new CloudflareApiProvider(account, new DispatchClient({ url: options.dispatchUrl, sign: options.sign }), options);
+  const findUrl = async () => options.dispatchUrl ?? account.addressOfOwnScript(ownWorkerNames(options.namespace).dispatch);
+  return new CloudflareApiProvider(account, new DispatchClient({ findUrl, sign: options.sign }), options);
 }
 
 class CloudflareApiProvider implements RuntimeProvider {

@@ -56,8 +56,8 @@ export async function setUpCloudflare(options: CloudflareSetupOptions): Promise<
     metadata: dispatchMetadata(options, workers, migrationTag),
     modules: [esModule("dispatch.js", workers.dispatch)],
   });
-  const address = await account.publishOwnScript(names.dispatch);
-  const dispatchUrl = options.dispatchUrl ?? address;
+  await account.publishOwnScript(names.dispatch);
+  const dispatchUrl = options.dispatchUrl ?? (await account.addressOfOwnScript(names.dispatch));
   await untilItAnswers(dispatchUrl, options.sign, workers.build);
   const { namespace } = options;
   return { namespace, namespaceCreated, dispatchWorker: names.dispatch, dispatchUrl, tailWorker: names.tail, build: workers.build };
@@ -101,7 +101,7 @@ function tailMetadata({ namespace, controlPlaneUrl, dataPlaneKey }: CloudflareSe
 }
 
 async function untilItAnswers(url: string, sign: DispatchClientOptions["sign"], build: string): Promise<void> {
-  const client = new DispatchClient({ url, sign });
+  const client = new DispatchClient({ findUrl: async () => url, sign });
   const untilMs = Date.now() + REACHABLE_MS;
   try {
     for (;;) {
