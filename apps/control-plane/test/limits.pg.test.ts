@@ -257,7 +257,7 @@ describe("limits over HTTP", () => {
     let other: GatewayProcess;
     beforeAll(async () => {
       other = await startGatewayProcess(plane, { WHS_TIERS_FILE: path.join(directory, "tiers.yaml") });
-    });
+    }, 180_000);
     afterAll(() => other?.stop("SIGTERM"));
 
     const customer = async (tier: string): Promise<(base: string, ms?: number) => Promise<number>> => {

@@ -47,7 +47,7 @@ describe("rates of requests, over two processes", () => {
     plane = await startControlPlane({ environment: { ...rates, ...trusting } });
     // It trusts no proxy, and is asked directly.
     other = await startGatewayProcess(plane, rates);
-  });
+  }, 180_000);
   afterAll(async () => {
     await other?.stop("SIGTERM");
     await plane?.close();
@@ -184,7 +184,7 @@ describe("rates over Redis", () => {
     const environment = { ...rates, ...trusting, REDIS_URL: redis.url };
     plane = await startControlPlane({ environment });
     other = await startGatewayProcess(plane, environment);
-  });
+  }, 180_000);
   afterAll(async () => {
     await other?.stop("SIGTERM");
     await plane?.close();

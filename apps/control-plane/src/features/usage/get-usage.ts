@@ -7,11 +7,15 @@ import { findTier, readCounters, type Totals } from "./store.ts";
 export async function getUsage(context: Context, input: { period?: string | undefined }): Promise<AnswerOf<typeof endpoint>> {
   const period = input.period ?? context.now().toISOString().slice(0, 7);
   await context.publishSpent();
-  const [rows, tier, pending] = await Promise.all([
-    readCounters(context.db, context.user.id, period),
-    findTier(context.db, context.user.id),
-    readPending(context.db, context.user.id, period),
-  ]);
+  // Of one moment: what is counted between two looks would be in neither, or in both.
+  const { rows, tier, pending } = await context.db
+    .transaction()
+    .setIsolationLevel("repeatable read")
+    .execute(async (snapshot) => ({
+      rows: await readCounters(snapshot, context.user.id, period),
+      tier: await findTier(snapshot, context.user.id),
+      pending: await readPending(snapshot, context.user.id, period),
+    }));
   const entitlements = context.tiers[tier];
   return {
     period,
