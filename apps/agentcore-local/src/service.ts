@@ -14,6 +14,7 @@ import { LogStore } from "./logs/logs.ts";
 import { logRoutes } from "./logs/routes.ts";
 import { BlobStore } from "./registry/blobs.ts";
 import { isAuthorized, Registry } from "./registry/registry.ts";
+import { DEFAULT_ENDPOINT } from "./runtimes/records.ts";
 import { Provisioning } from "./runtimes/provisioning.ts";
 import { runtimeRoutes } from "./runtimes/routes.ts";
 import { Runtimes } from "./runtimes/runtimes.ts";
@@ -35,6 +36,10 @@ export interface Service {
   notes: readonly string[];
   /** Ends sessions whose time is over by the clock; runs by itself every second. */
   sweep(): Promise<void>;
+  /** Whether a session of the default endpoint has a container. */
+  isRunning(arn: string, sessionId: string): boolean;
+  /** Ends all sessions, of runtimes and of tools. */
+  stopSessions(): Promise<void>;
   /** Takes no more, ends sessions, writes what is left. Within ten seconds. */
   close(): Promise<void>;
 }
@@ -112,6 +117,8 @@ export async function openService(config: Config, logger: Logger, now: () => num
     url: ownAddresses(address, config.host).origin,
     notes: plan.layers.map(({ layer, active, detail }) => `${active ? "on" : "MISSING"}: ${layer}: ${detail}`),
     sweep,
+    isRunning: (arn, sessionId) => sessions.isRunning(arns.parseRuntime(arn).runtimeId, DEFAULT_ENDPOINT, sessionId),
+    stopSessions: () => sessions.endAll("all sessions are stopped"),
     close: async () => {
       await stopSweeping();
       server.close();

@@ -1,23 +1,30 @@
 /** A real service in this process, with the official SDK's clients, and images made and pushed as agents' are. */
-import { mkdtemp, rm } from "node:fs/promises";
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { BedrockAgentCoreClient, InvokeAgentRuntimeCommand } from "@aws-sdk/client-bedrock-agentcore";
+import { BedrockAgentCoreClient, InvokeAgentRuntimeCommand, StopRuntimeSessionCommand } from "@aws-sdk/client-bedrock-agentcore";
 import {
   BedrockAgentCoreControlClient,
   CreateAgentRuntimeCommand,
   type CreateAgentRuntimeCommandInput,
   GetAgentRuntimeCommand,
+  GetAgentRuntimeEndpointCommand,
 } from "@aws-sdk/client-bedrock-agentcore-control";
+import { SignatureV4 } from "@smithy/signature-v4";
 import { createLogger } from "@whs/platform/log";
 import { buildBase, publishImage, Registry, writeLayer } from "@whs/runtimes/agentcore-image";
 import { vi } from "vitest";
 import { readConfig } from "../src/config.ts";
+import { ARCHITECTURE } from "../src/images/images.ts";
+import { Sha256 } from "../src/http/sigv4.ts";
 import { openService, type Service } from "../src/service.ts";
 
 export const CREDENTIALS = { accessKeyId: "test-access-key", secretAccessKey: "test-secret-access-key" };
 export const REGION = "us-east-1";
 export const ROLE = "arn:aws:iam::000000000000:role/agents";
+
+const MAIN = new URL("../src/main.ts", import.meta.url).pathname;
 
 export class LocalService {
   readonly folder: string;
@@ -27,6 +34,7 @@ export class LocalService {
   control: BedrockAgentCoreControlClient;
   data: BedrockAgentCoreClient;
   private readonly environment: Record<string, string>;
+  private isOpen = true;
 
   private constructor(folder: string, environment: Record<string, string>, service: Service) {
     this.folder = folder;
@@ -51,9 +59,16 @@ export class LocalService {
     return new URL(this.service.url).host;
   }
 
+  /** Stops it, and leaves its files. */
+  async halt(): Promise<void> {
+    if (this.isOpen) await this.service.close();
+    this.isOpen = false;
+  }
+
   /** Stops and starts it on the same files; the port is another. */
   async restart(): Promise<void> {
-    await this.service.close();
+    await this.halt();
+    this.isOpen = true;
     this.service = await openService(
       configOf(this.folder, this.environment),
       createLogger({ name: "agentcore-local", level: "silent" }),
@@ -65,7 +80,7 @@ export class LocalService {
   async close(): Promise<void> {
     this.control.destroy();
     this.data.destroy();
-    await this.service.close();
+    await this.halt();
     await rm(this.folder, { recursive: true });
   }
 
@@ -90,6 +105,15 @@ export class LocalService {
       user: "65534",
       ports: [8080],
     };
+    const { image } = await publishImage({ registry: this.registry(), repository: name }, base, app, execution, "latest");
+    return `${this.host}/${name}@${image.digest}`;
+  }
+
+  /** Pushes an image that has a program's text and nothing to run it with, which is enough for what never runs. */
+  async pushEmpty(name: string): Promise<string> {
+    const app = await writeLayer([{ path: "app/note", type: "file", mode: 0o644, content: Buffer.from(name) }], join(this.folder, "app"));
+    const base = { layers: [], architecture: ARCHITECTURE === "arm64" ? ("arm64" as const) : ("amd64" as const), nodePath: "", env: [] };
+    const execution = { entrypoint: ["/app/note"], env: [], workingDir: "/", user: "65534", ports: [8080] };
     const { image } = await publishImage({ registry: this.registry(), repository: name }, base, app, execution, "latest");
     return `${this.host}/${name}@${image.digest}`;
   }
@@ -120,6 +144,70 @@ export class LocalService {
     );
   }
 
+  async endpointReady(agentRuntimeId: string, endpointName: string): Promise<void> {
+    await vi.waitFor(
+      async () => {
+        const { status } = await this.control.send(new GetAgentRuntimeEndpointCommand({ agentRuntimeId, endpointName }));
+        if (status !== "READY") throw new Error(`It is ${status}.`);
+      },
+      { timeout: 30_000, interval: 20 },
+    );
+  }
+
+  /** Files of the service that hold a text. */
+  async filesWith(text: string): Promise<string[]> {
+    const names = await readdir(this.folder, { recursive: true, withFileTypes: true });
+    const files = names.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+    const found = await Promise.all(files.map(async (file) => ((await readFile(file)).includes(text) ? [file] : [])));
+    return found.flat();
+  }
+
+  async stop(agentRuntimeArn: string, runtimeSessionId: string): Promise<void> {
+    await this.data.send(new StopRuntimeSessionCommand({ agentRuntimeArn, runtimeSessionId }));
+  }
+
+  /** Whether a session has a container; it has none afterwards. */
+  async runs(arn: string, sessionId: string): Promise<boolean> {
+    // The service's clock may be ahead of the client's, which a signature's age would be measured by.
+    const ahead = this.aheadMs;
+    this.aheadMs = 0;
+    try {
+      return this.service.isRunning(arn, sessionId);
+    } finally {
+      this.aheadMs = ahead;
+    }
+  }
+
+  /** Events of `FilterLogEvents`, signed as a client of CloudWatch Logs would. */
+  async logs(query: Record<string, unknown>): Promise<{ logStreamName: string; message: string; timestamp: number }[]> {
+    const signer = new SignatureV4({ service: "logs", region: REGION, credentials: CREDENTIALS, sha256: Sha256 });
+    const body = JSON.stringify(query);
+    const { hostname, host, port } = new URL(this.service.url);
+    const headers = { host, "content-type": "application/x-amz-json-1.1", "x-amz-target": "Logs_20140328.FilterLogEvents" };
+    const request = await signer.sign({ method: "POST", protocol: "http:", hostname, port: Number(port), path: "/", headers, body });
+    const response = await fetch(this.service.url, { method: "POST", headers: request.headers, body });
+    if (!response.ok) throw new Error(await response.text());
+    return ((await response.json()) as { events: { logStreamName: string; message: string; timestamp: number }[] }).events;
+  }
+
+  /** Starts the service as a process of its own, on the same files. */
+  async spawn(): Promise<{ url: string; child: ChildProcess }> {
+    const child = spawn(process.execPath, [MAIN], {
+      env: environmentOf(this.folder, this.environment),
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    let output = "";
+    for await (const chunk of child.stdout as AsyncIterable<Buffer>) {
+      output += chunk.toString();
+      const ready = /^\{"type":"ready","url":"([^"]+)"/m.exec(output);
+      if (ready?.[1] !== undefined) {
+        child.stdout.resume();
+        return { url: ready[1], child };
+      }
+    }
+    throw new Error(`The service did not start: ${output}`);
+  }
+
   /** The answer's text. */
   async invoke(arn: string, payload: unknown, sessionId?: string, more: { accept?: string; qualifier?: string } = {}): Promise<string> {
     const { response } = await this.data.send(
@@ -145,14 +233,23 @@ export function clientsOf(endpoint: string, credentials = CREDENTIALS, region = 
   return { control: new BedrockAgentCoreControlClient(options), data: new BedrockAgentCoreClient(options) };
 }
 
+export function basic({ accessKeyId, secretAccessKey }: typeof CREDENTIALS): string {
+  return `Basic ${Buffer.from(`${accessKeyId}:${secretAccessKey}`).toString("base64")}`;
+}
+
 function configOf(folder: string, environment: Record<string, string>) {
-  return readConfig({
+  return readConfig(environmentOf(folder, environment));
+}
+
+function environmentOf(folder: string, environment: Record<string, string>) {
+  return {
+    LOG_LEVEL: "error",
     WHS_DATA_DIR: folder,
     AGENTCORE_PORT: "0",
     AGENTCORE_LOCAL_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
     AGENTCORE_LOCAL_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
     ...environment,
-  });
+  };
 }
 
 /** A program that answers with what it sees: the payload is JavaScript that has `state`, which lives as long as the session. */

@@ -127,7 +127,7 @@ export function equal(one: string, other: string): boolean {
 }
 
 /** The hash that the signer wants, by Node. */
-class Sha256 {
+export class Sha256 {
   private readonly hash: Hash | Hmac;
 
   constructor(secret?: string | ArrayBuffer | ArrayBufferView) {

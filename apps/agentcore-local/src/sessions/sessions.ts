@@ -61,6 +61,10 @@ export class Sessions {
     return this.sessions.size;
   }
 
+  isRunning(runtimeId: string, endpoint: string, sessionId: string): boolean {
+    return this.sessions.has(keyOf(runtimeId, endpoint, sessionId));
+  }
+
   /** The session's container, started if there is none. @throws AwsError */
   async get(target: SessionTarget, sessionId: string): Promise<Session> {
     const key = keyOf(target.runtimeId, target.endpoint, sessionId);
@@ -115,7 +119,11 @@ export class Sessions {
 
   async close(): Promise<void> {
     this.closing = true;
-    await this.endEach(() => true, "the service stops");
+    await this.endAll("the service stops");
+  }
+
+  async endAll(reason: string): Promise<void> {
+    await this.endEach(() => true, reason);
   }
 
   private async endEach(isMeant: (key: string) => boolean, reason: string): Promise<void> {
