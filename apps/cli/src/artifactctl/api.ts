@@ -17,10 +17,15 @@ export class Api {
 
   /** @throws ApiError */
   async call<E extends Endpoint>(endpoint: E, input: CallInput<E>): Promise<ReceivedOf<E>> {
+    return (await this.exchange(endpoint, input)).answer;
+  }
+
+  /** With the answer's headers. @throws ApiError */
+  async exchange<E extends Endpoint>(endpoint: E, input: CallInput<E>): Promise<{ answer: ReceivedOf<E>; headers: Headers }> {
     const isRepeatable = endpoint.method === "GET" || "idempotencyKey" in input;
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.#client.call(endpoint, input);
+        return await this.#client.exchange(endpoint, input);
       } catch (error) {
         const pause = error instanceof ApiError && isRepeatable ? pauseMs(error, attempt) : null;
         if (pause === null) throw error;

@@ -52,6 +52,8 @@ export interface Applied {
   agentId: string;
   deploymentId: string | null;
   version: number | null;
+  /** The runtime reads secrets only when it starts, and nothing was deployed that would start it. */
+  redeployRequired: boolean;
 }
 
 /** What went wrong with the entry, as a finding. */
@@ -69,16 +71,33 @@ export class EntryFailed extends Error {
 export async function applyEntry(work: Work): Promise<Applied> {
   const { planned, state, onStep } = work;
   let agentId = state?.id;
-  let deployment: Deployment | undefined;
+  let deployment = state?.deployment ?? null;
+  let redeployRequired = false;
   for (const change of planned.changes) {
     onStep(change);
     if (change.action === "create_agent") agentId = await create(work, change.runtime);
     else if (agentId === undefined) throw new Error(`The plan changes ${planned.agent} before it exists.`);
-    else deployment = (await carryOut(work, change, agentId)) ?? deployment;
+    else if (change.action === "set_secrets") redeployRequired = await setAll(work, agentId, change.keys);
+    else {
+      const settled = await carryOut(work, change, agentId);
+      if (settled === undefined) continue;
+      deployment = { id: settled.id, version: settled.version, isRunning: false };
+      if (change.action === "deploy") redeployRequired = false;
+    }
   }
   if (agentId === undefined) throw new Error(`The plan knows no agent ${planned.agent}, and creates none.`);
-  if (deployment !== undefined) return { agentId, deploymentId: deployment.id, version: deployment.version };
-  return { agentId, deploymentId: state?.deployment?.id ?? null, version: state?.deployment?.version ?? null };
+  return { agentId, deploymentId: deployment?.id ?? null, version: deployment?.version ?? null, redeployRequired };
+}
+
+/** Whether they take effect only with the next deployment. */
+async function setAll({ api, secret }: Work, agentId: string, keys: readonly string[]): Promise<boolean> {
+  let redeployRequired = false;
+  for (let start = 0; start < keys.length; start += SECRETS_PER_CALL) {
+    const secrets = Object.fromEntries(keys.slice(start, start + SECRETS_PER_CALL).map((key) => [key, secret(key)]));
+    const { headers } = await api.exchange(setSecrets, { id: agentId, body: { secrets } });
+    redeployRequired ||= headers.get("whs-redeploy-required") === "true";
+  }
+  return redeployRequired;
 }
 
 async function create({ api, entry, envVarKeys }: Work, runtime: string): Promise<string> {
@@ -88,8 +107,10 @@ async function create({ api, entry, envVarKeys }: Work, runtime: string): Promis
   return (await api.call(createAgent, { body, idempotencyKey: randomUUID() })).agent.id;
 }
 
-async function carryOut(work: Work, change: Exclude<Change, { action: "create_agent" }>, agentId: string): Promise<Deployment | undefined> {
-  const { api, state, secret } = work;
+type Routed = Exclude<Change, { action: "create_agent" | "set_secrets" }>;
+
+async function carryOut(work: Work, change: Routed, agentId: string): Promise<Deployment | undefined> {
+  const { api, state } = work;
   switch (change.action) {
     case "change_runtime":
       if (change.to !== "cloudflare" && change.to !== "agentcore") throw new Error(`There is no runtime ${change.to}.`);
@@ -97,12 +118,6 @@ async function carryOut(work: Work, change: Exclude<Change, { action: "create_ag
       return undefined;
     case "declare_keys":
       await api.call(updateAgent, { id: agentId, body: { envVarKeys: [...(state?.envVarKeys ?? []), ...change.keys] } });
-      return undefined;
-    case "set_secrets":
-      for (let start = 0; start < change.keys.length; start += SECRETS_PER_CALL) {
-        const part = change.keys.slice(start, start + SECRETS_PER_CALL);
-        await api.call(setSecrets, { id: agentId, body: { secrets: Object.fromEntries(part.map((key) => [key, secret(key)])) } });
-      }
       return undefined;
     case "deploy":
       return settle(work, await upload(work, agentId));

@@ -142,7 +142,10 @@ function failureOf(error: unknown, at: string): Finding {
 
 function describeResult(result: Result): string {
   const { id, status } = result;
-  if (status === "applied") return `✓ ${id}  version ${result.version ?? "?"} serves`;
+  if (status === "applied") {
+    const later = result.redeployRequired === true ? "; its new secrets take effect with the next deployment" : "";
+    return `✓ ${id}  version ${result.version ?? "?"} serves${later}`;
+  }
   if (status === "unchanged") return `· ${id}  unchanged`;
   return status === "failed" ? `✗ ${id}  failed` : `· ${id}  not applied`;
 }
