@@ -175,6 +175,29 @@ describe("a cell that is worn out", () => {
       await plane.close();
     }
   });
+
+  test("is replaced when it has come to use most of its memory, before it is killed for it", async () => {
+    const plane = await DataPlane.start({ environment: { WHS_CELL_MEMORY_MB: "256", WHS_CELL_HEARTBEAT_MS: "50" } });
+    try {
+      const leaky = new TestAgent(plane, {});
+      await leaky.deploy(
+        `const held = []; export default { invoke() { held.push(new Uint8Array(2 * 1024 * 1024).fill(held.length)); return String(held.length); } };`,
+      );
+      const [first] = await cellPids(plane);
+      let most = 0;
+      for (let calls = 0; calls < 150; calls += 1) {
+        const held = Number(await answerOf(() => leaky.invoke("x")));
+        if (held < most) break;
+        most = held;
+      }
+      expect(most).toBeLessThan(150);
+      expect(plane.log).toMatch(/recycled at \d+ MB/);
+      expect(plane.log).not.toMatch(/it ended by SIGKILL/);
+      expect(await cellPids(plane)).not.toContain(first);
+    } finally {
+      await plane.close();
+    }
+  });
 });
 
 describe("a node that is full", () => {

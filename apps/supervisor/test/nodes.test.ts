@@ -3,6 +3,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createWorkerdProvider, ProviderError } from "@whs/runtimes";
 import { failure, TestAgent } from "@whs/runtimes/conformance";
+import { Agent, request } from "undici";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DataPlane } from "./data-plane.ts";
 
@@ -104,6 +105,29 @@ describe("nodes that share their storage", () => {
     expect(await retried(() => made.invoke("x", SESSION))).toBe("turn 11");
     expect(most).toBe(1);
     await Promise.all(providers.map((provider) => provider.close()));
+  });
+
+  test("backups of all nodes together hold every tenant once, and move none", async () => {
+    const agents = await Promise.all(Array.from({ length: 3 }, counter));
+    for (const made of agents) await made.invoke("x", SESSION);
+    const homes = await Promise.all(agents.map(({ userId }) => nodeOf(plane, userId)));
+    const saved: string[] = [];
+    for (const node of NODES) {
+      const folder = join(plane.folder, `backup-${node}`);
+      const dispatcher = new Agent({ connect: { socketPath: plane.socketPath(node) } });
+      const { statusCode, body } = await request("http://supervisor/backups/create", {
+        method: "POST",
+        dispatcher,
+        body: JSON.stringify({ folder }),
+      });
+      expect({ statusCode, answer: await body.json() }).toMatchObject({ statusCode: 200 });
+      await dispatcher.close();
+      const { tenants } = JSON.parse(await readFile(join(folder, "manifest.json"), "utf8")) as { tenants: { userId: string }[] };
+      saved.push(...tenants.map(({ userId }) => userId));
+    }
+    expect(new Set(saved).size).toBe(saved.length);
+    expect(saved).toEqual(expect.arrayContaining(agents.map(({ userId }) => userId)));
+    expect(await Promise.all(agents.map(({ userId }) => nodeOf(plane, userId)))).toEqual(homes);
   });
 
   test("a node without a name is refused on a storage directory that others share", async () => {
