@@ -45,6 +45,7 @@ export const agentcoreEnvironment = {
     .regex(/^[^/\s]+\/\S+$/, "must be like public.ecr.aws/docker/library/node:24-slim")
     .optional(),
   AGENTCORE_BASE_NODE_PATH: z.string().startsWith("/").default("/usr/local/bin/node"),
+  AGENTCORE_CACHE_DIR: z.string().min(1).optional().describe("a directory for layers of images"),
   AGENTCORE_SUBNETS: list,
   AGENTCORE_SECURITY_GROUPS: list,
   AGENTCORE_SESSION_STORAGE: z.enum(["0", "1"]).optional().describe("0 or 1"),
@@ -93,7 +94,7 @@ function awsSettings(read: Environment, roleArn: string, dataDir: string): Agent
       repository: image.slice(slash + 1),
       architecture: "arm64",
       base: { kind: "registry", image: read.AGENTCORE_BASE_IMAGE ?? defaultBaseImage, nodePath: read.AGENTCORE_BASE_NODE_PATH },
-      cacheDirectory: cacheIn(dataDir),
+      cacheDirectory: cacheOf(read, dataDir),
     },
   };
 }
@@ -119,7 +120,7 @@ function localSettings(read: Environment, url: string, dataDir: string): Agentco
       architecture: process.arch === "arm64" ? "arm64" : "amd64",
       // The Node that runs this process, with the libraries of this machine.
       base: { kind: "built", nodeBinary: process.execPath, libraryRoot: "/" },
-      cacheDirectory: cacheIn(dataDir),
+      cacheDirectory: cacheOf(read, dataDir),
     },
   };
 }
@@ -138,8 +139,8 @@ function shared(read: Environment) {
   };
 }
 
-function cacheIn(dataDir: string): string {
-  return path.join(dataDir, "cache", "agentcore");
+function cacheOf(read: Environment, dataDir: string): string {
+  return path.resolve(read.AGENTCORE_CACHE_DIR ?? path.join(dataDir, "cache", "agentcore"));
 }
 
 function refusal(name: string, message: string): ConfigurationError {

@@ -7,7 +7,7 @@ import type { AgentcoreSettings } from "./agentcore-settings.ts";
 export function openAgentcore(
   settings: AgentcoreSettings,
   surroundings: {
-    secrets: SecretStore;
+    secrets: Pick<SecretStore, "get">;
     report: (event: AgentcoreEvent) => void;
     log: (lines: readonly AgentcoreLine[]) => void;
   },

@@ -1,7 +1,7 @@
 import type { BodyOf, createDeployment as endpoint, Deployment } from "@whs/api";
 import type { AgentManifest } from "@whs/artifact";
 import type { Transaction } from "@whs/platform/db";
-import { brokenConstraint, conflict, notFound } from "@whs/platform/errors";
+import { AppError, brokenConstraint, conflict, notFound } from "@whs/platform/errors";
 import { newId } from "@whs/platform/ids";
 import type { Context } from "../../context.ts";
 import type { Schema } from "../../database.ts";
@@ -24,7 +24,7 @@ export async function createDeployment(context: Context, input: { agentId: strin
   requireDeployable(agent);
   requireRuntime(context, agent.runtime_provider);
   if (context.providers[agent.runtime_provider] === undefined)
-    throw conflict(`This installation has no ${agent.runtime_provider} runtime.`);
+    throw new AppError("UNAVAILABLE", `This installation has no ${agent.runtime_provider} runtime.`);
   const { artifact, manifest } = await checkArtifact(context, agent, body.artifact);
   const id = newId("dep");
   try {
