@@ -75,12 +75,15 @@ function lastUses(records: readonly InvocationRecord[]): InvocationRecord[] {
   return [...bySession.values()].toSorted((a, b) => ((a.sessionId as string) < (b.sessionId as string) ? -1 : 1));
 }
 
-export async function listExpiredSessions(db: Kysely<Schema>, now: Date) {
+/** The oldest first; `after` is the last of the page before. */
+export async function listExpiredSessions(db: Kysely<Schema>, now: Date, after?: { expires_at: Date; id: string }) {
   return db
     .selectFrom("whs.sessions")
-    .select(["id", "user_id", "agent_id", "runtime_provider", "provider_session_id"])
+    .select(["id", "user_id", "agent_id", "runtime_provider", "provider_session_id", "expires_at"])
     .where("expires_at", "<", now)
+    .$if(after !== undefined, (query) => query.where(sql<boolean>`(expires_at, id) > (${after?.expires_at}, ${after?.id})`))
     .orderBy("expires_at")
+    .orderBy("id")
     .limit(200)
     .execute();
 }
