@@ -56,8 +56,23 @@ test("admin cloudflare setup says what the account holds", async () => {
   expect(api.seen.map(({ method, url }) => `${method} ${url}`)).toEqual(["POST /v1/operator/cloudflare/setup"]);
 });
 
+test("admin roles grants and revokes in the marketplace, by the operator's token alone", async () => {
+  const account = { userId: "usr_1", externalId: "auth0|1", email: "ada@example.com", name: "Ada", roles: ["user", "admin"] };
+  api.answer((_, response) => json(response, 200, { user: account, requestId: "trc_test00000001" }));
+  const env = { env: { ...operator().env, WHS_API_URL: "http://127.0.0.1:1", FLEETPROMPT_API_URL: api.url } };
+  const { exitCode, stdout } = await runner.run(["admin", "roles", "grant", "ada@example.com", "admin"], env);
+  expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: expect.stringContaining("user, admin") });
+  await runner.run(["admin", "roles", "revoke", "ada@example.com", "admin"], env);
+  expect(api.seen.map(({ url, body, headers }) => [url, body, headers.authorization])).toEqual([
+    ["/v1/operator/users/ada%40example.com/roles", '{"role":"admin","grant":true}', "Bearer the-operators-own"],
+    ["/v1/operator/users/ada%40example.com/roles", '{"role":"admin","grant":false}', "Bearer the-operators-own"],
+  ]);
+});
+
 test.each([
   [["admin", "cloudflare", "delete"]],
+  [["admin", "roles", "grant", "ada@example.com", "owner"]],
+  [["admin", "roles", "give", "ada@example.com", "admin"]],
   [["admin", "tier", "ada@example.com", "gold"]],
   [["admin", "user", "delete", "ada@example.com"]],
   [["plan", "free"]],

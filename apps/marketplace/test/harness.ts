@@ -120,7 +120,7 @@ export async function startMarketplace(options: { environment?: Record<string, s
     async admin() {
       const person = await user("admin");
       await person.request("GET", "/v1/install/intents");
-      const { status } = await operator("POST", `/v1/operator/users/${person.externalId}/roles`, { grant: ["admin"] });
+      const { status } = await operator("POST", `/v1/operator/users/${person.externalId}/roles`, { role: "admin", grant: true });
       if (status !== 200) throw new Error(`Granting a role answers ${status}`);
       return person;
     },

@@ -55,7 +55,7 @@ describe("a request without a credential, or with one that is not good", () => {
   it.each(named.filter(([, { access }]) => access.kind === "operator"))(
     "%s takes nobody's but the operator's",
     async (_name, { method, path }) => {
-      const body = method === "GET" ? undefined : { grant: ["publisher"], status: "verified" };
+      const body = method === "GET" ? undefined : { role: "publisher", grant: true, status: "verified" };
       for (const token of [undefined, own.publisher.token, admin.token])
         expect((await market.as(token)(method, pathOf(path), body)).status).toBe(401);
       expect((await market.operator(method, pathOf(path).replace("/disable", "/enable"), sendable(method, path))).status).toBe(200);
@@ -65,7 +65,7 @@ describe("a request without a credential, or with one that is not good", () => {
 
 function sendable(method: string, path: string): unknown {
   if (method === "GET" || path.endsWith("able")) return undefined;
-  return path.endsWith("/roles") ? { grant: ["publisher"] } : { status: "unverified" };
+  return path.endsWith("/roles") ? { role: "publisher", grant: true } : { status: "unverified" };
 }
 
 describe("a role", () => {
@@ -81,7 +81,7 @@ describe("a role", () => {
   it("that is taken away is gone with the next request", async () => {
     const publisher = await market.publisher();
     expect((await publisher.request("GET", "/v1/publisher/listings")).status).toBe(200);
-    await market.operator("POST", `/v1/operator/users/${publisher.externalId}/roles`, { revoke: ["publisher"] });
+    await market.operator("POST", `/v1/operator/users/${publisher.externalId}/roles`, { role: "publisher", grant: false });
     expect((await publisher.request("GET", "/v1/publisher/listings")).status).toBe(403);
   });
 
@@ -96,7 +96,7 @@ describe("a role", () => {
     expect(await strict.operator("GET", "/v1/operator/publishers?approved=false")).toMatchObject({
       body: { items: [{ externalId: person.externalId, approved: false }] },
     });
-    await strict.operator("POST", `/v1/operator/users/${person.externalId}/roles`, { grant: ["publisher"] });
+    await strict.operator("POST", `/v1/operator/users/${person.externalId}/roles`, { role: "publisher", grant: true });
     expect((await person.request("GET", "/v1/publisher/listings")).status).toBe(200);
     await strict.close();
   });

@@ -7,6 +7,8 @@ import { whoami } from "./account/whoami.ts";
 import { adminBackup } from "./admin/backup.ts";
 import { adminCloudflare } from "./admin/cloudflare.ts";
 import { adminSecrets } from "./admin/secrets.ts";
+import { adminPublishers } from "./admin/publishers.ts";
+import { adminRoles } from "./admin/roles.ts";
 import { adminStats } from "./admin/stats.ts";
 import { adminTier } from "./admin/tier.ts";
 import { adminUser } from "./admin/user.ts";
@@ -112,6 +114,8 @@ export const commands: readonly Command[] = [
   adminTier,
   adminUser,
   adminBackup,
+  adminRoles,
+  adminPublishers,
   adminStats,
   adminSecrets,
   up,

@@ -21,7 +21,7 @@ const account = z.object({
 });
 export type MarketplaceAccount = z.output<typeof account>;
 const accountAnswer = { kind: "json", status: 200, schema: z.object({ user: account }) } as const;
-const grantable = z.array(z.enum(["publisher", "admin"])).max(2);
+export const grantableRole = z.enum(["publisher", "admin"]);
 
 export const getAccount = fleetPromptEndpoint({
   name: "operator.getUser",
@@ -34,14 +34,14 @@ export const getAccount = fleetPromptEndpoint({
   errors: ["NOT_FOUND", "CONFLICT"],
 });
 
-export const changeRoles = fleetPromptEndpoint({
-  name: "operator.changeRoles",
+export const changeRole = fleetPromptEndpoint({
+  name: "operator.changeRole",
   method: "POST",
   path: "/v1/operator/users/{emailOrExternalId}/roles",
-  summary: "Give roles to an account, or take them away",
+  summary: "Give a role to an account, or take it away",
   access: operator,
   params: userParams,
-  body: { kind: "json", schema: z.strictObject({ grant: grantable.optional(), revoke: grantable.optional() }) },
+  body: { kind: "json", schema: z.strictObject({ role: grantableRole, grant: z.boolean() }) },
   answer: accountAnswer,
   errors: ["NOT_FOUND", "CONFLICT"],
 });

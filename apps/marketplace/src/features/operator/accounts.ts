@@ -1,7 +1,7 @@
 import type { fleetprompt } from "@whs/api";
-import { conflict, invalidRequest, notFound } from "@whs/platform/errors";
+import { conflict, notFound } from "@whs/platform/errors";
 import type { Dependencies, SystemContext } from "../../context.ts";
-import { type AccountRow, changeRoles as writeRoles, findAccount, findAccounts, setDisabled } from "./store.ts";
+import { type AccountRow, addRole, findAccount, findAccounts, removeRole, setDisabled } from "./store.ts";
 
 type Answer = { user: fleetprompt.MarketplaceAccount };
 interface Named {
@@ -23,18 +23,12 @@ export async function getAccount(context: SystemContext, input: Named): Promise<
   return { user: toAccount(await find(context, input)) };
 }
 
-/** Gives and takes roles; what somebody has or has not already stays so. Every request after the answer counts with them. */
-export async function changeRoles(
-  context: SystemContext,
-  input: Named & { grant?: ("publisher" | "admin")[] | undefined; revoke?: ("publisher" | "admin")[] | undefined },
-): Promise<Answer> {
-  const { grant = [], revoke = [] } = input;
-  if (grant.length + revoke.length === 0) throw invalidRequest([{ fieldName: "grant", message: "or revoke must name a role" }]);
-  const both = grant.find((role) => revoke.includes(role));
-  if (both !== undefined) throw invalidRequest([{ fieldName: "revoke", message: `names ${both}, which grant names too` }]);
+/** Gives or takes a role; what somebody has or has not already stays so. Every request after the answer counts with it. */
+export async function changeRole(context: SystemContext, input: Named & { role: "publisher" | "admin"; grant: boolean }): Promise<Answer> {
+  const { role, grant } = input;
   const { id } = await find(context, input);
-  return context.writeFor(id)({ action: "account.roles_changed", target: id, metadata: { grant, revoke } }, async (transaction) => {
-    await writeRoles(transaction, id, grant, revoke);
+  return context.writeFor(id)({ action: "account.roles_changed", target: id, metadata: { role, grant } }, async (transaction) => {
+    await (grant ? addRole : removeRole)(transaction, id, role);
     return { user: toAccount(await findAccount(transaction, id)) };
   });
 }

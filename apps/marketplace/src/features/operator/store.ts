@@ -22,17 +22,14 @@ export async function findAccounts(db: Kysely<Schema>, emailOrExternalId: string
     .execute();
 }
 
-/** Adds and takes roles in one statement, whoever else does. */
-export async function changeRoles(
-  transaction: Transaction<Schema>,
-  userId: string,
-  grant: readonly fleetprompt.Role[],
-  revoke: readonly fleetprompt.Role[],
-): Promise<void> {
+export async function addRole(transaction: Transaction<Schema>, userId: string, role: fleetprompt.Role): Promise<void> {
   await sql`
-    update fleetprompt.users set roles = array(
-      select distinct role from unnest(roles || ${[...grant]}::text[]) as role where role <> all (${[...revoke]}::text[]) order by role desc)
+    update fleetprompt.users set roles = array(select distinct role from unnest(roles || ${role}::text) as role order by role desc)
     where id = ${userId}`.execute(transaction);
+}
+
+export async function removeRole(transaction: Transaction<Schema>, userId: string, role: fleetprompt.Role): Promise<void> {
+  await sql`update fleetprompt.users set roles = array_remove(roles, ${role}::text) where id = ${userId}`.execute(transaction);
 }
 
 /** Keeps the time at which an account was disabled first. */
