@@ -2,7 +2,7 @@ import { createLogger } from "@whs/platform/log";
 import { openDatabase } from "@whs/platform/db";
 import { createTestDatabase, type TestDatabase } from "@whs/platform/testing";
 import pg from "pg";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { openRateLimits } from "./index.ts";
 import type { RateLimits } from "./port.ts";
 import { testSharedLimits } from "./testing/shared-limits.ts";
@@ -23,9 +23,9 @@ afterAll(async () => {
   await database.drop();
 });
 
-async function open(): Promise<RateLimits> {
+async function open(processes = () => 1): Promise<RateLimits> {
   const opened = openDatabase({ url: database.url, applicationName: "rate limits", maxConnections: 2, log });
-  const limits = await openRateLimits({ redisUrl: undefined, kysely: opened.kysely, table: "public.rate_limits", log });
+  const limits = await openRateLimits({ redisUrl: undefined, kysely: opened.kysely, table: "public.rate_limits", log, processes });
   onTestFinished(async () => {
     await limits.close();
     await opened.close();
@@ -35,7 +35,7 @@ async function open(): Promise<RateLimits> {
 
 describe("limits that processes share over PostgreSQL", () => {
   testSharedLimits({
-    open,
+    open: () => open(),
     endWindows: async () => void (await pool.query("update public.rate_limits set expires_at = now()")),
   });
 });
@@ -61,4 +61,29 @@ test("keys that come in any order from many processes at once are all counted", 
     ),
   );
   for (const key of keys) expect((await processes[0]?.consume("order", key, rule))?.remaining).toBe(1_000 - 7);
+});
+
+test("a database that does not answer leaves each process with its part of the limit, until it does again", async () => {
+  const limits = await open(() => 3);
+  const rule = { limit: 9, windowSeconds: 3600 };
+  expect(await limits.consume("outage", "one", rule)).toMatchObject({ allowed: true, limit: 9 });
+  await pool.query("alter table public.rate_limits rename to elsewhere");
+  try {
+    const allowed = [];
+    for (let index = 0; index < 5; index++) allowed.push((await limits.consume("outage", "two", rule)).allowed);
+    expect(allowed).toEqual([true, true, true, false, false]);
+    expect(limits.degraded).toBe(true);
+  } finally {
+    await pool.query("alter table public.elsewhere rename to rate_limits");
+  }
+  let turn = 0;
+  await vi.waitFor(
+    async () => {
+      turn += 1;
+      await limits.consume("outage", `after-${turn}`, rule);
+      expect(limits.degraded).toBe(false);
+    },
+    { timeout: 30_000, interval: 100 },
+  );
+  expect(await limits.consume("outage", "one", rule)).toMatchObject({ allowed: true, remaining: 7 });
 });
