@@ -13,8 +13,19 @@ test("everything but the control plane's address has a default", () => {
   });
 });
 
+test("a node with a name keeps what is its own apart from what it shares", () => {
+  expect(readConfig({ ...minimal, WHS_NODE: "a" })).toMatchObject({
+    socketPath: "/tmp/data/run/a/supervisor.sock",
+    storageDir: "/tmp/data/dataplane",
+    nodeDir: "/tmp/data/dataplane/nodes/a",
+  });
+});
+
 test.each([
   [{}, "WHS_API_URL"],
+  [{ ...minimal, WHS_NODE: "A/.." }, "WHS_NODE"],
+  [{ ...minimal, WHS_CELL_EGRESS_DNS: "dns.example.com" }, "WHS_CELL_EGRESS_DNS"],
+  [{ ...minimal, WHS_CELL_EGRESS_DNS: "10.0.0.1:53,10.0.0.2:x" }, "WHS_CELL_EGRESS_DNS"],
   [{ ...minimal, WHS_API_URL: "ftp://x" }, "WHS_API_URL"],
   [{ ...minimal, WHS_CELL_MEMORY_MB: "much" }, "WHS_CELL_MEMORY_MB"],
   [{ ...minimal, WHS_CELL_MEMORY_MB: "1" }, "WHS_CELL_MEMORY_MB"],

@@ -1,6 +1,8 @@
+import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { request, Agent } from "undici";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DataPlane } from "./data-plane.ts";
@@ -14,6 +16,8 @@ const PAIRS = `export default { async *invoke({ session, messages }) {
     yield i + "\\n";
   }
 } };`;
+/** The command line as people have it. */
+const WHS = new URL("../../cli/bin/whs.mjs", import.meta.url).pathname;
 const SESSION = { providerSessionId: "ses_1" };
 
 describe("a backup of a node", () => {
@@ -80,7 +84,11 @@ describe("a backup of a node", () => {
     expect(await ask(fresh, "restore", "nothing")).toMatchObject({ status: 422, body: { message: expect.stringMatching(/no backup/) } });
     const made = await deployed(plane, PAIRS, { sessionful: true });
     await made.invoke("3", SESSION);
-    expect(await ask(plane, "create", "two")).toMatchObject({ status: 200 });
+    const { stdout } = await promisify(execFile)(process.execPath, [
+      WHS,
+      ...["admin", "backup", "create", join(folder, "two"), "--socket", plane.socketPath(), "--json"],
+    ]);
+    expect(JSON.parse(stdout)).toMatchObject({ elsewhere: 0, tenants: expect.any(Number) });
     const manifest = JSON.parse(await readFile(join(folder, "two", "manifest.json"), "utf8")) as { files: { path: string }[] };
     const victim = manifest.files.find(({ path }) => path.endsWith("modules.json"))?.path ?? "";
     await writeFile(join(folder, "two", victim), "{}");
