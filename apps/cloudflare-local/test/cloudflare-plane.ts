@@ -74,6 +74,10 @@ export class CloudflarePlane implements ConformanceTarget {
     });
   }
 
+  get gatewayKey(): Buffer {
+    return this.keys.gateway;
+  }
+
   readonly sign = (request: { timestamp: string; source: string; method: string; path: string; body: string }): string =>
     signV2(this.keys.gateway, request);
 
@@ -83,6 +87,14 @@ export class CloudflarePlane implements ConformanceTarget {
     const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
     child.kill("SIGTERM");
     await ended;
+  }
+
+  /** Stops it and starts it again on the same data, at other addresses. */
+  async restartLocalCloudflare(): Promise<void> {
+    await this.provider.close();
+    await this.stopLocalCloudflare();
+    await this.startLocalCloudflare();
+    this.provider = this.newProvider();
   }
 
   async startLocalCloudflare(): Promise<void> {
