@@ -24,10 +24,12 @@ export const allowed: Schema = {
 /** Nothing of ours vouches for where a link leads, and where it leads learns nothing of this page. */
 const rel = ["noopener", "noreferrer", "nofollow", "ugc"];
 
-/** Keeps links to `https:` addresses alone; of others the text stays. */
+/** Keeps links to `https:` addresses alone; of others the text stays. A class that was not allowed leaves no empty one. */
 export function restrictLinks(): (tree: Root) => void {
   return (tree) => {
     visit(tree, "element", (node: Element, index, parent) => {
+      const { className } = node.properties;
+      if (Array.isArray(className) && className.length === 0) delete node.properties["className"];
       if (node.tagName !== "a" || parent === undefined || index === undefined) return undefined;
       const { href } = node.properties;
       const address = fleetprompt.httpsUrl.safeParse(href);

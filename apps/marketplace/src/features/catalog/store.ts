@@ -123,10 +123,17 @@ export interface FacetRow {
   count: number;
 }
 
+/** Of all that is published, the newest are counted, by the index that has them in order. */
+function facetOrder({ mode, tags, categories }: SearchFilters): RawBuilder<unknown> {
+  const everything = mode === undefined && tags.length === 0 && categories.length === 0;
+  return everything ? sql`order by l.updated_at desc, l.id desc` : sql``;
+}
+
 export async function countFacets(db: Kysely<Schema>, filters: SearchFilters): Promise<FacetRow[]> {
   const { rows } = await sql<FacetRow>`
     with found as materialized (
-      select l.tags, l.categories, l.asset_kind from fleetprompt.listings l where ${matches(filters)} limit ${countedListings}),
+      select l.tags, l.categories, l.asset_kind from fleetprompt.listings l where ${matches(filters)}
+      ${facetOrder(filters)} limit ${countedListings}),
     counts as (
       select 'tags' as facet, value, count(*) from found, unnest(tags) as value group by value
       union all select 'categories', value, count(*) from found, unnest(categories) as value group by value
