@@ -27,6 +27,11 @@ import { Sessions } from "./sessions/sessions.ts";
 import { ClientTokens } from "./state/client-tokens.ts";
 import { openDatabase } from "./state/database.ts";
 import { Seal } from "./state/seal.ts";
+import { startBrowser, type ViewPort } from "./tools/browser/browser.ts";
+import { BrowserApi, DEFAULT_VIEWPORT } from "./tools/browser/routes.ts";
+import { startInterpreter } from "./tools/interpreter/interpreter.ts";
+import { interpreterRoutes } from "./tools/interpreter/routes.ts";
+import { ToolSessions } from "./tools/tool-sessions.ts";
 import type { IncomingMessage, ServerResponse } from "node:http";
 
 export interface Service {
@@ -81,6 +86,27 @@ export async function openService(config: Config, logger: Logger, now: () => num
   const provisioning = new Provisioning({ database, store, arns, images, stopSessions, now, logger });
   const tokens = new ClientTokens(database, seal, now);
   const runtimes = new Runtimes({ store, arns, tokens, seal, provisioning, quotas: config.quotas, now });
+  const interpreters = new ToolSessions({
+    kind: "code-interpreter",
+    identifier: "aws.codeinterpreter.v1",
+    database,
+    tokens,
+    maxSessions: config.quotas.toolSessions,
+    start: () => startInterpreter(surroundings),
+    now,
+    logger,
+  });
+  const browsers = new ToolSessions({
+    kind: "browser",
+    identifier: "aws.browser.v1",
+    database,
+    tokens,
+    maxSessions: config.quotas.toolSessions,
+    start: ({ detail }) => startBrowser(surroundings, (detail?.viewPort as ViewPort | undefined) ?? DEFAULT_VIEWPORT),
+    now,
+    logger,
+  });
+  const browserApi = new BrowserApi(browsers, () => ownAddresses(address, config.host).origin);
   const registry = new Registry(blobs, config.credentials, logger);
   const describe = () => ({
     version,
@@ -88,7 +114,7 @@ export async function openService(config: Config, logger: Logger, now: () => num
     accountId: ACCOUNT_ID,
     platform: { os: "linux", architecture: ARCHITECTURE },
     isolation: plan.layers,
-    capabilities: ["runtimes", "sessions", "session storage", "logs"],
+    capabilities: ["runtimes", "sessions", "session storage", "logs", "code interpreter", "browser"],
     sessions: { running: sessions.count, limit: config.quotas.sessions },
   });
   const server = createApiServer({
@@ -96,8 +122,16 @@ export async function openService(config: Config, logger: Logger, now: () => num
     region: config.region,
     now,
     logger,
-    routes: { "bedrock-agentcore": [...runtimeRoutes(runtimes), ...sessionRoutes(runtimes, sessions, arns)], logs: logRoutes(logs) },
-    upgrades: [],
+    routes: {
+      "bedrock-agentcore": [
+        ...runtimeRoutes(runtimes),
+        ...sessionRoutes(runtimes, sessions, arns),
+        ...interpreterRoutes(interpreters),
+        ...browserApi.routes(),
+      ],
+      logs: logRoutes(logs),
+    },
+    upgrades: browserApi.upgrades(),
     others: async (request, response) => answerAbout(request, response, config, describe) || registry.handle(request, response),
   });
   await new Promise<void>((resolve, reject) => server.once("error", reject).listen(config.port, config.host, resolve));
@@ -106,7 +140,7 @@ export async function openService(config: Config, logger: Logger, now: () => num
   provisioning.resume();
   let sweeps = 0;
   const sweep = async (): Promise<void> => {
-    await sessions.sweep();
+    await Promise.all([sessions.sweep(), interpreters.sweep(), browsers.sweep()]);
     sweeps += 1;
     if (sweeps % STORAGE_EVERY !== 1) return;
     logs.prune();
@@ -118,11 +152,13 @@ export async function openService(config: Config, logger: Logger, now: () => num
     notes: plan.layers.map(({ layer, active, detail }) => `${active ? "on" : "MISSING"}: ${layer}: ${detail}`),
     sweep,
     isRunning: (arn, sessionId) => sessions.isRunning(arns.parseRuntime(arn).runtimeId, DEFAULT_ENDPOINT, sessionId),
-    stopSessions: () => sessions.endAll("all sessions are stopped"),
+    stopSessions: async () => {
+      await Promise.all([sessions.endAll("all sessions are stopped"), interpreters.endAll(), browsers.endAll()]);
+    },
     close: async () => {
       await stopSweeping();
       server.close();
-      await sessions.close();
+      await Promise.all([sessions.close(), interpreters.close(), browsers.close()]);
       server.closeAllConnections();
       // What is not done by then goes on after the next start.
       await Promise.race([provisioning.idle(), new Promise((resolve) => setTimeout(resolve, PROVISIONING_MS))]);

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { chown, mkdir, rm } from "node:fs/promises";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect, type Socket } from "node:net";
 import { basename, join } from "node:path";
 import { closeServer } from "@whs/platform/sandbox";
 import { Pool } from "undici";
@@ -12,9 +12,11 @@ import { INSIDE_RUN, type SandboxPlan } from "./sandbox.ts";
 
 /** A program that is to run in a sandbox of its own and to listen on a port. */
 export interface SandboxOrder {
-  /** Whose list of allowed hosts applies. */
-  agentId: string;
+  /** Whose list of allowed hosts applies; null: there is no way out. */
+  agentId: string | null;
   view: readonly string[];
+  /** Further of bubblewrap's arguments, for what is mounted after all else. */
+  mounts?: readonly string[];
   /** Where the program's root is on this machine, for machines without sandboxes; null: it is this machine's own. */
   root: string | null;
   argv: readonly string[];
@@ -65,11 +67,18 @@ export class RunningSandbox {
   /** Resolves, with how it ended, when the process is gone and everything of it is cleared away. */
   readonly ended: Promise<string>;
   private readonly child: ChildProcess;
+  private readonly place: { path: string } | { port: number };
 
-  private constructor(child: ChildProcess, pool: Pool, ended: Promise<string>) {
+  private constructor(child: ChildProcess, pool: Pool, place: { path: string } | { port: number }, ended: Promise<string>) {
     this.child = child;
     this.pool = pool;
+    this.place = place;
     this.ended = ended;
+  }
+
+  /** A connection of its own to the program's port. */
+  connect(): Socket {
+    return connect({ host: "127.0.0.1", ...this.place });
   }
 
   /** Returns at once; requests wait until the program listens, or fail when it ends. */
@@ -77,7 +86,16 @@ export class RunningSandbox {
     return surroundings.plan.isolated ? startIsolated(order, surroundings) : startUnisolated(order, surroundings);
   }
 
-  static of(child: ChildProcess, pool: Pool, clearAway: () => Promise<void>, onLine: (line: string) => void): RunningSandbox {
+  static of(
+    child: ChildProcess,
+    place: { path: string } | { port: number },
+    clearAway: () => Promise<void>,
+    onLine: (line: string) => void,
+  ): RunningSandbox {
+    const pool =
+      "path" in place
+        ? new Pool("http://localhost", { connect: { socketPath: place.path }, ...POOL })
+        : new Pool(`http://127.0.0.1:${place.port}`, POOL);
     for (const stream of [child.stdout, child.stderr]) if (stream !== null) readLines(stream, onLine);
     child.stdin?.on("error", () => child.kill("SIGKILL"));
     const ended = new Promise<string>((resolve) => {
@@ -88,7 +106,7 @@ export class RunningSandbox {
       await clearAway();
       return how;
     });
-    return new RunningSandbox(child, pool, ended);
+    return new RunningSandbox(child, pool, place, ended);
   }
 
   /** Asks the program to end, and kills it when it does not within two seconds. */
@@ -109,19 +127,23 @@ async function startIsolated(order: SandboxOrder, { plan, egress, runDir, slots 
   const folder = join(runDir, name);
   await prepareFolder(folder, plan.uid);
   const ingress = join(folder, "in.sock");
-  const proxy = await egress.listen(order.agentId, join(folder, "out.sock"), plan.uid);
-  const { file, args } = await plan.command(name, { view: order.view, runDir: folder, writable: order.writable });
+  const proxy = order.agentId === null ? null : await egress.listen(order.agentId, join(folder, "out.sock"), plan.uid);
+  const { file, args } = await plan.command(name, {
+    view: order.view,
+    mounts: order.mounts ?? [],
+    runDir: folder,
+    writable: order.writable,
+  });
   const child = spawn(file, args, { env: {}, cwd: "/", stdio: ["pipe", "pipe", "pipe"] });
-  const pool = new Pool("http://sandbox", { connect: { socketPath: ingress }, ...POOL });
   const proxyUrl = `http://127.0.0.1:${EGRESS_PORT}`;
   child.stdin.write(
     `${JSON.stringify({
       argv: order.argv,
-      env: { ...proxyVariables(proxyUrl), ...order.env },
+      env: { ...(proxy === null ? {} : proxyVariables(proxyUrl)), ...order.env },
       cwd: order.workingDirectory,
       port: order.port,
       ingress: `${INSIDE_RUN}/in.sock`,
-      egress: `${INSIDE_RUN}/out.sock`,
+      ...(proxy === null ? {} : { egress: `${INSIDE_RUN}/out.sock` }),
       egressPort: EGRESS_PORT,
     })}\n`,
   );
@@ -132,12 +154,12 @@ async function startIsolated(order: SandboxOrder, { plan, egress, runDir, slots 
   };
   const clearAway = async (): Promise<void> => {
     listening.resolve();
-    await closeServer(proxy);
+    if (proxy !== null) await closeServer(proxy);
     await rm(folder, { recursive: true, force: true });
     await plan.release(name);
     slots.free(name);
   };
-  const sandbox = RunningSandbox.of(child, pool, clearAway, onLine);
+  const sandbox = RunningSandbox.of(child, { path: ingress }, clearAway, onLine);
   await listening.promise;
   return sandbox;
 }
@@ -157,20 +179,19 @@ const POOL = {
 async function startUnisolated(order: SandboxOrder, { plan, egress, slots }: SandboxSurroundings): Promise<RunningSandbox> {
   const name = slots.take();
   const port = await freePort();
-  const proxy = await egress.listen(order.agentId, 0, null);
+  const proxy = await egress.listen(order.agentId ?? "", 0, null);
   const { port: proxyPort } = proxy.address() as AddressInfo;
   const argv = order.argv.map((word) => outside(order, word));
   const env = { ...proxyVariables(`http://127.0.0.1:${proxyPort}`), ...order.env, PORT: String(port) };
-  const { file, args } = await plan.command(name, { view: [], runDir: "", writable: {} });
+  const { file, args } = await plan.command(name, { view: [], mounts: [], runDir: "", writable: {} });
   const child = spawn(file, args, { env: {}, cwd: "/", stdio: ["pipe", "pipe", "pipe"] });
-  const pool = new Pool(`http://127.0.0.1:${port}`, POOL);
   child.stdin.write(`${JSON.stringify({ argv, env, cwd: outside(order, order.workingDirectory) })}\n`);
   const clearAway = async (): Promise<void> => {
     await closeServer(proxy);
     await plan.release(name);
     slots.free(name);
   };
-  const sandbox = RunningSandbox.of(child, pool, clearAway, order.onLine);
+  const sandbox = RunningSandbox.of(child, { port }, clearAway, order.onLine);
   await untilListening(port, sandbox.ended);
   return sandbox;
 }

@@ -10,6 +10,7 @@ import {
   joinGroups,
   librariesOf,
   openCgroups,
+  parentDirectories,
   type Programs,
   runCommand,
   type SandboxUser,
@@ -39,6 +40,8 @@ const SCRATCH_BYTES = 512 * 1024 * 1024;
 export interface SandboxPlan {
   layers: readonly IsolationLayer[];
   isolated: boolean;
+  /** Words that run our Node inside. */
+  node: readonly string[];
   /** The user that must own what a sandbox may write to; null: ours. */
   uid: number | null;
   /** Program and arguments that run the init of a sandbox; null where there are no sandboxes. */
@@ -49,6 +52,8 @@ export interface SandboxPlan {
 export interface SandboxPlace {
   /** Bubblewrap's arguments for what is seen of the file system. */
   view: readonly string[];
+  /** Further arguments, for what is mounted after all else. */
+  mounts: readonly string[];
   runDir: string;
   /** Directories that may be written to, by where they are seen. */
   writable: Readonly<Record<string, string>>;
@@ -69,6 +74,7 @@ export async function planSandboxes(options: SandboxOptions): Promise<SandboxPla
   const isolated = bubblewrap.toolkit !== null;
   return {
     isolated,
+    node: bubblewrap.toolkit?.node ?? [process.execPath],
     layers: describeLayers(options, { programs, cgroups, user, isolated, detail: bubblewrap.detail, reason }),
     uid: isolated ? user.uid : null,
     command: async (name, place) => {
@@ -86,7 +92,9 @@ interface Toolkit {
   bwrap: string;
   user: SandboxUser;
   mounts: readonly string[];
-  /** Words that run Node inside, as a user without rights. */
+  /** Words that run Node inside. */
+  node: readonly string[];
+  /** Words that run the init inside, as a user without rights. */
   run: readonly string[];
 }
 
@@ -97,6 +105,8 @@ function bubblewrapCommand(toolkit: Toolkit, place: SandboxPlace): readonly stri
     ["--proc", "/proc", "--dev", "/dev"],
     ["--perms", "1777", "--size", String(SCRATCH_BYTES), "--tmpfs", "/tmp", "--perms", "0755", "--size", "1048576", "--tmpfs", "/run"],
     toolkit.mounts,
+    place.mounts,
+    parentDirectories(Object.keys(place.writable)),
     Object.entries(place.writable).flatMap(([inside, outside]) => ["--bind", outside, inside]),
     ["--bind", place.runDir, INSIDE_RUN, "--remount-ro", "/", "--chdir", "/", "--"],
     toolkit.run,
@@ -110,7 +120,7 @@ async function tryBubblewrap(options: SandboxOptions, programs: Programs, user: 
   if (bwrap === undefined) return off("bubblewrap is missing: on Debian, apt-get install bubblewrap");
   if (ldd === undefined) return off("ldd is missing, so that the libraries of Node cannot be found");
   const toolkit = await assembleToolkit(bwrap, ldd, programs.setpriv, user);
-  const place = { view: await hostView(), runDir: "/", writable: {} };
+  const place = { view: await hostView(), mounts: [], runDir: "/", writable: {} };
   const [, ...args] = bubblewrapCommand({ ...toolkit, run: [...toolkit.run.slice(0, -1), "--version"] }, place);
   const probe = await runCommand(bwrap, args.with(args.indexOf(INSIDE_RUN) - 2, "--ro-bind"));
   if (probe?.code === 0)
@@ -135,7 +145,8 @@ async function assembleToolkit(bwrap: string, ldd: string, setpriv: string | und
     [...byName].flatMap(([name, path]) => ["--ro-bind", path, `${INSIDE_LIBRARIES}/${name}`]),
   ].flat();
   const dropRights = asRoot ? [...throughLoader, INSIDE_SETPRIV, "--no-new-privs", ...changeUser(user), "--"] : [];
-  return { bwrap, user, mounts, run: [...dropRights, ...throughLoader, INSIDE_NODE, INSIDE_INIT] };
+  const node = [...throughLoader, INSIDE_NODE];
+  return { bwrap, user, mounts, node, run: [...dropRights, ...node, INSIDE_INIT] };
 }
 
 function limitWords({ memoryMb, maxFiles }: SandboxOptions, programs: Programs, cgroups: Cgroups | null): readonly string[] {
