@@ -86,7 +86,13 @@ describe("a backup of a node", () => {
     await made.invoke("3", SESSION);
     const { stdout } = await promisify(execFile)(process.execPath, [
       WHS,
-      ...["admin", "backup", "create", join(folder, "two"), "--socket", plane.socketPath(), "--json"],
+      "admin",
+      "backup",
+      "create",
+      join(folder, "two"),
+      "--socket",
+      plane.socketPath(),
+      "--json",
     ]);
     expect(JSON.parse(stdout)).toMatchObject({ elsewhere: 0, tenants: expect.any(Number) });
     const manifest = JSON.parse(await readFile(join(folder, "two", "manifest.json"), "utf8")) as { files: { path: string }[] };

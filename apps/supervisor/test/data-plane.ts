@@ -87,10 +87,12 @@ export class DataPlane implements ConformanceTarget {
       stdio: ["ignore", "pipe", "pipe"],
       ...(this.options.uid === undefined ? {} : { uid: this.options.uid, gid: this.options.uid }),
     });
-    this.children.set(node, child);
     child.stderr.on("data", (chunk: Buffer) => (this.output += chunk.toString()));
     await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`The supervisor was not ready within ${READY_MS} ms: ${this.output}`)), READY_MS);
+      const timer = setTimeout(() => {
+        child.kill("SIGKILL");
+        reject(new Error(`The supervisor was not ready within ${READY_MS} ms: ${this.output}`));
+      }, READY_MS);
       let seen = "";
       child.stdout.on("data", (chunk: Buffer) => {
         this.output += chunk.toString();
@@ -99,6 +101,7 @@ export class DataPlane implements ConformanceTarget {
         if (ready === undefined || !seen.includes("\n", seen.indexOf(ready))) return;
         this.notes = (JSON.parse(ready) as { notes: string[] }).notes;
         clearTimeout(timer);
+        this.children.set(node, child);
         resolve();
       });
       child.once("exit", (code) => {

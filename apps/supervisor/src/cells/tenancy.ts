@@ -106,14 +106,14 @@ export class SharedTenancy implements Tenancy {
   }
 
   private async take(userId: string, takeOver: boolean): Promise<void> {
-    const { socketPath, onAcquired, logger } = this.options;
+    const { options } = this;
     for (let tries = 1; ; tries += 1) {
-      const owner = await takeLock(this.folder(userId), socketPath);
-      if (owner === null) return onAcquired(userId);
+      const owner = await takeLock(this.folder(userId), options.socketPath);
+      if (owner === null) return options.onAcquired(userId);
       if (!takeOver) throw new ServedElsewhere();
       if (tries === TRIES) throw new ProviderError("transient", "Another node serves this tenant.", { reached: false });
       await askToRelease(owner, userId).catch((error: unknown) =>
-        logger.warn({ err: error, owner: owner.pid }, "A node does not let a tenant go"),
+        options.logger.warn({ err: error, owner: owner.pid }, "A node does not let a tenant go"),
       );
     }
   }

@@ -1,6 +1,5 @@
 /** A name server for tests, over UDP on loopback: answers each question with what `answers` says at that moment. */
 import { createSocket, type Socket } from "node:dgram";
-import type { AddressInfo } from "node:net";
 
 type DnsAnswers = (name: string, type: "A" | "AAAA") => readonly string[];
 
@@ -27,7 +26,7 @@ export class DnsServer {
   }
 
   get address(): string {
-    return `127.0.0.1:${(this.socket.address() as AddressInfo).port}`;
+    return `127.0.0.1:${this.socket.address().port}`;
   }
 
   close(): Promise<void> {
