@@ -1,6 +1,7 @@
 /** What `artifactctl` says and ends with, where no agent has to run: the rules, the stack table, and what it asks for. */
 import type { ArtifactManifest } from "@whs/artifact/contract";
 import { layOut, payloadVectors, readVectors, removeLayout } from "@whs/artifact/testing";
+import { spawnSync } from "node:child_process";
 import { globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -113,6 +114,15 @@ describe("the command line", () => {
     await layOut({}, here);
     const { exitCode, stderr } = await artifactctl(args, { cwd: here });
     expect({ exitCode, said: stderr !== "" }).toEqual({ exitCode: 5, said: true });
+  });
+
+  test("the installed program ends with the documented statuses", async () => {
+    await layOut({ files: { "triage/bundle/agent.js": "other\n" } }, here);
+    const bin = path.resolve(import.meta.dirname, "../bin/artifactctl.mjs");
+    const ended = (...args: string[]) =>
+      spawnSync(process.execPath, [bin, ...args], { cwd: here, env: { PATH: process.env.PATH }, encoding: "utf8" });
+    expect([ended("validate").status, ended("validate", "--nothing").status, ended("--help").status]).toEqual([3, 5, 0]);
+    expect(JSON.parse(ended("validate", "--json").stdout)).toMatchObject({ exitCode: 3, findings: [{ code: "PAYLOAD_DIGEST_MISMATCH" }] });
   });
 
   test("a file named on it that is missing ends with 5", async () => {
@@ -233,6 +243,15 @@ describe("a stack", () => {
       ["triage", ["create_agent", "deploy"]],
     ]);
     expect(new Set(api.seen.map(({ method }) => method))).toEqual(new Set(["GET"]));
+  });
+
+  test("people are not told that a stack takes an artifact when it could not be observed", async () => {
+    await layOut({}, here);
+    observation = null;
+    const unseen = await artifactctl(["check"], { cwd: here, env });
+    expect(unseen).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/could not be observed[\s\S]*! STACK_UNOBSERVABLE/) });
+    observation = cases.find(({ name }) => name === "all demands met")?.observation;
+    expect((await artifactctl(["check"], { cwd: here, env })).stdout).toMatch(/gateway {2}1\.4\.2 {2}up[\s\S]*✓ .+ can take this artifact/);
   });
 
   test("a plan is not written below artifact_root", async () => {

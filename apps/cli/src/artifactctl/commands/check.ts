@@ -25,6 +25,11 @@ export async function check(context: Context, options: StackOptions): Promise<Ex
     output.line(
       `${component.name}  ${component.version ?? "–"}  ${component.status}  ${output.paint("dim", component.capabilities.join(" "))}`,
     );
-  if (exitCode === EXIT.done) output.line(`${output.paint("green", "✓")} ${api.url} can take this artifact.`);
+  if (exitCode === EXIT.done)
+    output.line(
+      stack === null
+        ? `Nothing speaks against this artifact, but ${api.url} could not be observed.`
+        : `${output.paint("green", "✓")} ${api.url} can take this artifact.`,
+    );
   return output.end({ command: "check", exitCode, findings: all, stack });
 }
