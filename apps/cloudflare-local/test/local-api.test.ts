@@ -208,6 +208,13 @@ describe("the dispatch Worker", () => {
     expect(JSON.stringify(seen)).not.toMatch(/TELEMETRY|GATEWAY|WHS_/);
   });
 
+  test("a secret cannot take the name of a binding of ours", async () => {
+    const made = new TestAgent(plane, {});
+    made.secrets = { revision: 1, refs: { WHS_SESSIONS: await plane.putSecret("some-value") } };
+    const refused = await failure(made.deploy(`export default { invoke: () => "x" };`));
+    expect(refused).toMatchObject({ kind: "invalid", message: expect.stringContaining("WHS_SESSIONS") });
+  });
+
   test("counts an invocation whose agent forges the figures of its own use", async () => {
     const forger = new TestAgent(plane, {});
     await forger.deploy(

@@ -23,7 +23,7 @@ import { agentScript, sessionsScript } from "./agent-script.ts";
 import { DispatchClient, type DispatchClientOptions, type Inspection } from "./dispatch-client.ts";
 import { agentScriptName, ownWorkerNames, sessionsScriptName } from "./names.ts";
 import { type OwnWorkers, ownWorkers } from "./own-workers.ts";
-import { REVISION_BINDING } from "./workers/env.ts";
+import { REVISION_BINDING, SESSIONS_BINDING } from "./workers/env.ts";
 import type { DeploymentRecord } from "./workers/registry.ts";
 
 export interface CloudflareApiProviderOptions {
@@ -227,6 +227,9 @@ class CloudflareApiProvider implements RuntimeProvider {
   }
 
   private async readSecrets({ refs }: SecretRefs): Promise<Record<string, string>> {
+    for (const name of [REVISION_BINDING, SESSIONS_BINDING])
+      if (name in refs)
+        throw new ProviderError("invalid", `A secret cannot be named ${name}: that name is the platform's.`, { reached: false });
     const read = async ([name, reference]: [string, string]) => [name, await this.options.readSecret(reference)] as const;
     try {
       return Object.fromEntries(await Promise.all(Object.entries(refs).map(read)));
