@@ -1,6 +1,6 @@
-import { createAgent, createDeployment, createUpload, getDeployment, type WhsClient } from "@whs/api";
+import { createAgent, createDeployment, createUpload, getDeployment, type RuntimeProviderName, type WhsClient } from "@whs/api";
 import { createBundleArchive } from "@whs/artifact";
-import { FREE_PORTS, type Stack, startStack } from "@whs/stack";
+import { FREE_PORTS, type ProcessName, type Stack, startStack } from "@whs/stack";
 import { type Person, signUp } from "@whs/stack/testing";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -14,14 +14,14 @@ export interface Subject {
 }
 
 /** A whole stack on a data directory of its own, and a person whose plan is no limit to a benchmark. */
-export async function startSubject(environment: NodeJS.ProcessEnv = {}): Promise<Subject> {
+export async function startSubject(environment: NodeJS.ProcessEnv = {}, more: readonly ProcessName[] = []): Promise<Subject> {
   const dataDir = await mkdtemp(path.join(tmpdir(), "whs-bench-"));
   const tiersFile = path.join(dataDir, "tiers.yaml");
   await writeFile(tiersFile, await unlimitedTiers());
   const stack = await startStack({
     dataDir,
     ports: FREE_PORTS,
-    processes: ["identity", "supervisor", "whs"],
+    processes: ["identity", "supervisor", ...more, "whs"],
     environment: { ...process.env, WHS_TIERS_FILE: tiersFile, ...withoutRates, ...environment },
   });
   const person = await signUp(stack.endpoints);
@@ -56,6 +56,7 @@ async function unlimitedTiers(): Promise<string> {
       maxConcurrentInvocations: 1e6,
       maxRequestsPerSecond: 1e6,
       maxAgents: 1e6,
+      agentcoreEnabled: true,
     });
   }
   return stringify(document);
@@ -91,6 +92,6 @@ export async function deployAgent(
   }
 }
 
-export async function newAgent(client: WhsClient, name: string): Promise<string> {
-  return (await client.call(createAgent, { body: { name, runtimeProvider: "cloudflare" } })).agent.id;
+export async function newAgent(client: WhsClient, name: string, runtimeProvider: RuntimeProviderName = "cloudflare"): Promise<string> {
+  return (await client.call(createAgent, { body: { name, runtimeProvider } })).agent.id;
 }
