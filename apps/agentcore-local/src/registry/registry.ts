@@ -191,7 +191,9 @@ export function isAuthorized(request: IncomingMessage, { accessKeyId, secretAcce
 }
 
 function end(response: ServerResponse, status: number, headers: Readonly<Record<string, string>>, json?: string): void {
-  if (json === undefined) response.writeHead(status, { "content-length": status === 204 ? undefined : 0, ...headers }).end();
+  // 204 has no length; everything else without a body says so.
+  const empty: Record<string, string> = status === 204 ? {} : { "content-length": "0" };
+  if (json === undefined) response.writeHead(status, { ...empty, ...headers }).end();
   else response.writeHead(status, { "content-type": "application/json", "content-length": Buffer.byteLength(json), ...headers }).end(json);
 }
 
