@@ -1,8 +1,7 @@
 import { deleteExpiredAnswers } from "@whs/platform/idempotency";
-import { newId } from "@whs/platform/ids";
 import { defineJob, type Job, type Jobs } from "@whs/platform/jobs";
 import { z } from "zod";
-import { type Dependencies, idempotencyTable, systemContext } from "./context.ts";
+import { type Dependencies, idempotencyTable } from "./context.ts";
 import { deleteUnusedImages } from "./features/images/index.ts";
 import { expireInstalls, purgeInstalls } from "./features/installs/index.ts";
 import { refreshStats } from "./features/stats/index.ts";
@@ -13,9 +12,7 @@ const byTheClock = (name: string): Job<Record<string, never>> =>
 
 /** Everything that runs without a request, on whichever process is free. */
 export async function startJobs(jobs: Jobs, dependencies: Dependencies): Promise<void> {
-  await jobs.schedule(byTheClock("installs.expire"), "* * * * *", () =>
-    expireInstalls(systemContext(dependencies, "job:expire", newId("req"))),
-  );
+  await jobs.schedule(byTheClock("installs.expire"), "* * * * *", () => expireInstalls(dependencies));
   await jobs.schedule(byTheClock("installs.purge"), "13 * * * *", () => purgeInstalls(dependencies));
   await jobs.schedule(byTheClock("stats.refresh"), "*/10 * * * *", () => refreshStats(dependencies));
   await jobs.schedule(byTheClock("images.delete_unused"), "43 * * * *", () => deleteUnusedImages(dependencies));

@@ -1,4 +1,4 @@
-import { migrate } from "@whs/platform/db";
+import { migrate, openDatabase } from "@whs/platform/db";
 import { createLogger } from "@whs/platform/log";
 import { signatureHeader } from "@whs/platform/signatures";
 import { createTestDatabase, startIssuer, type TestIssuer } from "@whs/platform/testing";
@@ -9,6 +9,11 @@ import path from "node:path";
 import pg from "pg";
 import { type App, createApp } from "../src/app.ts";
 import { type Config, readConfig } from "../src/config.ts";
+import type { Schema } from "../src/database.ts";
+import { deleteUnusedImages } from "../src/features/images/index.ts";
+import { expireInstalls, purgeInstalls } from "../src/features/installs/index.ts";
+import { refreshStats } from "../src/features/stats/index.ts";
+import { openBlobStore } from "@whs/platform/blobs";
 
 export const migrations = path.resolve(import.meta.dirname, "../migrations");
 export const operatorToken = "operator-token-of-this-test-000001";
@@ -49,6 +54,8 @@ export interface TestMarketplace {
   logLines: string[];
   /** The service's clock. */
   clock: { advance(ms: number): void; now(): number };
+  /** What runs by the clock, run now. */
+  jobs: Record<"expireInstalls" | "purgeInstalls" | "refreshStats" | "deleteUnusedImages", () => Promise<void>>;
   as(token: string | undefined): Request;
   anyone: Request;
   operator: Request;
@@ -92,12 +99,15 @@ export async function startMarketplace(options: { environment?: Record<string, s
   const app = await createApp(config, log, () => new Date(now()));
   const url = await app.server.listen({ host: "127.0.0.1", port: 0 });
   const pool = new pg.Pool({ connectionString: database.url, max: 2 });
+  const own = openDatabase<Schema>({ url: database.url, applicationName: "test", maxConnections: 1, log });
+  const blobs = await openBlobStore(config.blobUrl);
+  const parts = { db: own.kysely, log, blobs, now: () => new Date(now()) };
   const as = (token: string | undefined): Request => requester(url, token);
   const operator = as(operatorToken);
   const user = async (name = "person"): Promise<TestUser> => {
     people += 1;
     const externalId = `${name}-${process.pid}-${people}`;
-    const token = await issuer.sign({ sub: externalId, email: `${externalId}@example.com`, name }, { expiresIn: "30d" });
+    const token = await issuer.sign({ sub: externalId, email: `${externalId}@example.com`, name }, { expiresIn: "10y" });
     return { token, externalId, request: as(token) };
   };
   return {
@@ -108,6 +118,12 @@ export async function startMarketplace(options: { environment?: Record<string, s
     issuer,
     logLines,
     clock: { advance: (ms) => void (aheadMs += ms), now },
+    jobs: {
+      expireInstalls: () => expireInstalls(parts),
+      purgeInstalls: () => purgeInstalls(parts),
+      refreshStats: () => refreshStats(parts),
+      deleteUnusedImages: () => deleteUnusedImages(parts),
+    },
     as,
     anyone: as(undefined),
     operator,
@@ -130,6 +146,8 @@ export async function startMarketplace(options: { environment?: Record<string, s
         sendSigned(url, { source, secret, now }, target, body, headers),
     async close() {
       await app.close();
+      await own.close();
+      await blobs.close();
       await pool.end();
       await issuer.close();
       await database.drop();

@@ -24,7 +24,7 @@ export function createVerifyApiToken(options: { whsUrl: string | undefined; key:
     const url = new URL(introspectToken.path, whsUrl);
     const body = JSON.stringify({ token });
     const timestamp = String(options.now().getTime());
-    const response = await fetch(url, {
+    const response = await ask(url, {
       method: "POST",
       headers: {
         "content-type": "application/json",
@@ -36,10 +36,21 @@ export function createVerifyApiToken(options: { whsUrl: string | undefined; key:
       redirect: "error",
       signal: AbortSignal.timeout(timeoutMs),
     });
-    if (!response.ok) throw new Error(`WHS answered ${response.status} to a question about a token`);
+    if (!response.ok) throw unreachable(new Error(`WHS answered ${response.status} to a question about a token`));
     const { active, user, scopes } = introspectionSchema.parse(await response.json());
     if (!active || user === undefined) throw unauthenticated("The API token is not valid.");
     if (scopes?.includes(scope) !== true) throw new AppError("UNAUTHORIZED", `This token lacks the scope ${scope}.`);
     return { subject: user.externalId, email: user.email, name: user.name };
   };
 }
+
+async function ask(url: URL, init: RequestInit): Promise<Response> {
+  try {
+    return await fetch(url, init);
+  } catch (cause) {
+    throw unreachable(cause);
+  }
+}
+
+const unreachable = (cause: unknown) =>
+  new AppError("UNAVAILABLE", "WHS cannot be asked about its API token; try again in a moment.", { cause });

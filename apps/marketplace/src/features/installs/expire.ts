@@ -8,7 +8,7 @@ const intentsKeptDays = 90;
 const maxBatches = 100;
 
 /** Marks intents and tokens whose time is over. */
-export async function expireInstalls(context: SystemContext): Promise<void> {
+export async function expireInstalls(context: Pick<SystemContext, "db" | "now" | "log">): Promise<void> {
   const now = context.now();
   await context.db.transaction().execute(async (transaction) => {
     const ids = await expire(transaction, now);
