@@ -1,6 +1,6 @@
 /** Which sessions run: at most one container for each, started by the first request, ended by time, by request, or by itself. */
 import { createHash } from "node:crypto";
-import { chown, mkdir, readdir, rm, rmdir, stat } from "node:fs/promises";
+import { chown, mkdir, readdir, rm, rmdir, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { createTextFilter, type Logger } from "@whs/platform/log";
 import { isSystemError } from "@whs/platform/durable-files";
@@ -44,8 +44,8 @@ export const PROTOCOLS = {
   A2A: { port: 9000, path: "/", ping: "/ping" },
 } as const;
 
-/** As on AWS, where what nobody used for so long is removed. */
-const STORAGE_LIFE_MS = 14 * 24 * 60 * 60_000;
+/** What nobody used for so long is removed: after as many days WHS ends sessions. On AWS it is 14 days. */
+const STORAGE_LIFE_MS = 30 * 24 * 60 * 60_000;
 const DEFAULT_ENVIRONMENT = { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", HOME: "/tmp" };
 
 export class Sessions {
@@ -196,6 +196,8 @@ export class Sessions {
     await mkdir(outside, { recursive: true, mode: 0o700 });
     const { uid } = this.options.surroundings.plan;
     if (uid !== null) await chown(outside, uid, uid);
+    // When it was last used, for whoever removes what is not.
+    await utimes(outside, this.options.now() / 1000, this.options.now() / 1000);
     return { inside, outside };
   }
 }
