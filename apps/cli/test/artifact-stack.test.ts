@@ -12,18 +12,22 @@ import {
 import { artifactId, payloadDigest } from "@whs/artifact/contract";
 import { FREE_PORTS, type Stack, startStack } from "@whs/stack";
 import { signUp } from "@whs/stack/testing";
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { type RecordingProxy, startRecordingProxy } from "./recording-proxy.ts";
 import { artifactctl, type Ended } from "./run-artifactctl.ts";
 
 const EXAMPLE = path.resolve(import.meta.dirname, "../../../examples/artifact");
 const BIN = path.resolve(import.meta.dirname, "../bin");
+
+// Several deploys in a test: their processes wait for a busy machine.
+vi.setConfig({ testTimeout: 120_000, expect: { poll: { timeout: 60_000 } } });
 
 let stack: Stack;
 let dataDir: string;
@@ -197,6 +201,27 @@ describe("a deploy of several agents", () => {
     expect(await versionsOf("first")).toBe(1);
     expect([await ask("second", "x"), await ask("third", "x")]).toEqual(["2", "3"]);
   });
+});
+
+test("a deploy that is killed while an agent is being deployed goes on from there, and deploys nothing twice", async () => {
+  writeArtifact([
+    { name: "interrupted", source: answering("1") },
+    { name: "afterwards", source: answering("2") },
+  ]);
+  const child = spawn(process.execPath, [path.join(BIN, "artifactctl.mjs"), "deploy"], {
+    cwd: folder,
+    env: { PATH: process.env.PATH, ...env },
+    stdio: "ignore",
+  });
+  const ended = once(child, "exit");
+  await expect.poll(() => writes().filter((request) => request.endsWith("/deployments")).length).toBe(1);
+  child.kill("SIGKILL");
+  await ended;
+  await expect.poll(() => versionsOf("interrupted")).toBe(1);
+  const { json } = await succeed(run("deploy", "--json"));
+  expect(json().results?.map(({ agent }) => agent)).toEqual(["interrupted", "afterwards"]);
+  expect(await Promise.all([ask("interrupted", "x"), ask("afterwards", "x")])).toEqual(["1", "2"]);
+  expect(await Promise.all([versionsOf("interrupted"), versionsOf("afterwards")])).toEqual([1, 1]);
 });
 
 describe("a plan", () => {
