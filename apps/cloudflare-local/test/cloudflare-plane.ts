@@ -77,6 +77,9 @@ export class CloudflarePlane implements ConformanceTarget {
   get gatewayKey(): Buffer {
     return this.keys.gateway;
   }
+  get telemetryRoot(): Buffer {
+    return this.keys.telemetryRoot;
+  }
 
   readonly sign = (request: { timestamp: string; source: string; method: string; path: string; body: string }): string =>
     signV2(this.keys.gateway, request);

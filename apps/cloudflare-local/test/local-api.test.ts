@@ -1,5 +1,6 @@
 /** The local server: what it refuses, as Cloudflare would, and what it keeps. And our own Workers on it, attacked. */
 import { createHmac, randomBytes } from "node:crypto";
+import { deriveTelemetryKey, signV1 } from "@whs/platform/signatures";
 import { failure, TestAgent } from "@whs/runtimes/conformance";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CloudflarePlane } from "./cloudflare-plane.ts";
@@ -226,6 +227,52 @@ describe("the dispatch Worker", () => {
     expect(await failure(plane.provider.invoke(input))).toMatchObject({ kind: "runtime", retryable: false });
     expect(await plane.event(input.eventId)).toMatchObject({ requests: 1, errors: 1, llmTokens: 2, tokensEstimated: true });
     expect(plane.peer.badSignatures).toEqual([]);
+  });
+});
+
+describe("what the Workers report", () => {
+  const ECHO = `export default { invoke: ({ messages }) => messages.at(-1).content };`;
+
+  test("outlives a control plane that is away for a moment, and is counted once", async () => {
+    const made = new TestAgent(plane, {});
+    await made.deploy(ECHO);
+    const input = made.input("hello");
+    const before = plane.peer.deliveries.length;
+    plane.peer.outage = 503;
+    await plane.provider.invoke(input);
+    await expect.poll(() => plane.peer.wire).toContain(input.eventId);
+    plane.peer.outage = null;
+    expect(await plane.event(input.eventId)).toMatchObject({ requests: 1 });
+    expect(plane.peer.deliveries.slice(before)).toEqual([input.eventId]);
+  });
+
+  test("is signed with the deployment's key in the version that the control plane named last", async () => {
+    const made = new TestAgent(plane, {});
+    await made.deploy(ECHO);
+    const { deploymentId } = made.ref();
+    const signatureOf = async (eventId: string) => {
+      await plane.event(eventId);
+      const sent = plane.peer.wire.matchAll(/"signature":"(v1=[0-9a-f]{64})","event":("(?:[^"\\]|\\.)*")/g);
+      const [, signature = "", event = '""'] = [...sent].find(([text]) => text.includes(eventId)) ?? [];
+      return { signature, event: JSON.parse(event) as string };
+    };
+    for (const keyVersion of [1, 2]) {
+      await plane.provider.setTelemetryKey({ ...made.ref(), telemetry: { rootKeyId: "1", keyVersion } });
+      const input = made.input("hello");
+      await plane.provider.invoke(input);
+      const { signature, event } = await signatureOf(input.eventId);
+      expect(signature).toBe(signV1(deriveTelemetryKey(plane.telemetryRoot, deploymentId, keyVersion), event));
+    }
+  });
+
+  test("of a flood of lines is bounded, and says how many are missing", async () => {
+    const made = new TestAgent(plane, {});
+    await made.deploy(`export default { invoke() { for (let i = 0; i < 1500; i += 1) console.log("line " + i); return "ok"; } };`);
+    await made.invoke("x");
+    const ofThis = ({ deploymentId }: { deploymentId: string }) => deploymentId === made.ref().deploymentId;
+    const last = await plane.line((line) => ofThis(line) && line.message.includes("left out"));
+    expect(last).toMatchObject({ level: "warn", message: expect.stringMatching(/^500 lines/) });
+    await expect.poll(() => plane.peer.lines.filter(ofThis).length).toBe(1001);
   });
 });
 
