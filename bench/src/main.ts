@@ -1,5 +1,7 @@
 import { benchAgentcore } from "./agentcore.ts";
+import { benchAgents } from "./agents.ts";
 import { benchChaos } from "./chaos/chaos.ts";
+import { benchCold } from "./cold.ts";
 import { benchDeploy } from "./deploy.ts";
 import { benchInvoke } from "./invoke.ts";
 import { benchRollback } from "./rollback.ts";
@@ -8,6 +10,8 @@ import { benchUsage } from "./usage.ts";
 
 const benchmarks: Readonly<Record<string, { says: string; run: (args: readonly string[]) => Promise<void> }>> = {
   invoke: { says: "the gateway against the same cell called directly on its socket", run: benchInvoke },
+  agents: { says: "what 500 agents that nobody calls take of the memory", run: benchAgents },
+  cold: { says: "first answers, beside those of a plain workerd", run: benchCold },
   deploy: { says: "a deploy from accepted to active", run: benchDeploy },
   rollback: { says: "a rollback from its request to the first answers by the other version", run: benchRollback },
   usage: { says: "what a dashboard asks, of ten million events and of ten thousand", run: benchUsage },

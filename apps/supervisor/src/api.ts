@@ -28,6 +28,8 @@ import { type JsonRequest, listenJson } from "./json-server.ts";
 export interface ApiDependencies extends DeployDependencies, DestroyDependencies, RestoreDependencies {
   cells: Cells;
   tenancy: Tenancy;
+  /** Of one gateway to one cell. */
+  maxConnections: number;
   describe(): Described;
   health(): Health;
   logger: Logger;
@@ -96,11 +98,11 @@ function noSuchRequest(): ProviderError {
   return new ProviderError("not_found", "There is no such request.", { reached: false });
 }
 
-async function ensure({ cells, registry }: ApiDependencies, { userId, unreachable }: z.output<typeof ensureSchema>) {
+async function ensure({ cells, registry, maxConnections }: ApiDependencies, { userId, unreachable }: z.output<typeof ensureSchema>) {
   if (!registry.hasTenant(userId)) throw new ProviderError("not_found", "The deployment is not on this node.", { reached: false });
   if (unreachable !== undefined) await cells.checkAlive(userId, unreachable);
   const { paths, instance } = await cells.ensure(userId);
-  return { socketPath: paths.mainSocket, instance };
+  return { socketPath: paths.mainSocket, instance, connections: maxConnections };
 }
 
 async function setTelemetryKey(

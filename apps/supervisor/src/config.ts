@@ -46,7 +46,7 @@ const environmentSchema = z.object({
   WHS_CELL_HEAP_MB: whole(32, 1_048_576).default(128).describe("megabytes of JavaScript heap for one isolate, from 32"),
   WHS_CELL_MAX_RUNNING: whole(1, 100_000).default(200).describe("tenants' processes at once, from 1"),
   WHS_CELL_MAX_INVOCATIONS: whole(1, 10_000).default(2000).describe("invocations at once in one tenant's process, 1 to 10000"),
-  WHS_CELL_MAX_FILES: whole(256, 1_048_576).default(8192).describe("open files of one tenant's process, from 256"),
+  WHS_CELL_MAX_FILES: whole(256, 1_048_576).default(16_384).describe("open files of one tenant's process, from 256"),
   WHS_CELL_MAX_PROCESSES: whole(16, 100_000).default(128).describe("threads of one tenant's process, from 16"),
   WHS_CELL_CPU_PERCENT: whole(10, 100_000).default(200).describe("percent of one processor that a tenant's process may use, from 10"),
   WHS_CELL_MAX_LOADS: whole(10, 100_000).default(200).describe("versions loaded before a tenant's process is recycled, from 10"),

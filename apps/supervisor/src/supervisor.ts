@@ -41,8 +41,13 @@ const DELIVER_MS = 2_500;
 const MAX_OUTBOUND = 128;
 /** Files that an open session takes of its cell, measured while it writes: databases with their logs and indexes, and its folder. */
 const FILES_OF_SESSION = 10;
-/** Share of a cell's files that sessions may have; connections take the others. */
-const FILES_FOR_SESSIONS = 0.6;
+/** workerd keeps a second descriptor of each connection, to see its end. */
+const FILES_OF_CONNECTION = 2;
+/** Shares of a cell's files: for open sessions, and for invocations, each of which has a connection. */
+const FILES_FOR_SESSIONS = 0.4;
+const FILES_FOR_INVOCATIONS = 0.3;
+/** Over which a gateway hears that no more invocations are taken. */
+const SPARE_CONNECTIONS = 0.1;
 /** Dispatcher's buffer while the control socket is slow. */
 const MAX_BUFFERED = 20_000;
 
@@ -55,6 +60,10 @@ export async function openSupervisor(config: SupervisorConfig, logger: Logger): 
   const ownerFile = join(config.nodeDir, "supervisor.json");
   await takeOwnership(ownerFile);
   await refuseMixedOwners(config);
+  const maxInvocations = Math.min(
+    config.cell.maxInvocations,
+    Math.floor((config.cell.maxFiles * FILES_FOR_INVOCATIONS) / FILES_OF_CONNECTION),
+  );
   const [sandbox, assembly, secrets, registry, policy, journal, version] = await Promise.all([
     planSandbox({
       ...config.cell,
@@ -66,7 +75,7 @@ export async function openSupervisor(config: SupervisorConfig, logger: Logger): 
     assembleCell({
       workerd: workerd.default,
       limits: {
-        maxInvocations: config.cell.maxInvocations,
+        maxInvocations,
         maxOutbound: Math.min(MAX_OUTBOUND, Math.floor(config.cell.maxFiles / 16)),
         maxOpenSessions: Math.floor((config.cell.maxFiles * FILES_FOR_SESSIONS) / FILES_OF_SESSION),
         storageToleranceBytes: toleranceBytes(config.cell.storageBytes),
@@ -133,6 +142,7 @@ export async function openSupervisor(config: SupervisorConfig, logger: Logger): 
     loads,
     cells,
     tenancy,
+    maxConnections: Math.ceil(maxInvocations * (1 + SPARE_CONNECTIONS)),
     cellUid: sandbox.cellUid,
     surround: (mainModule) => assembly.surround(mainModule),
     roots: config,

@@ -59,6 +59,22 @@ describe.each(SANDBOXES)("floods of hostile agents %s", (_name, environment) => 
     expect(await answerOf(bad, "http://10.0.0.1/")).toMatch(/not a public address/);
   });
 
+  test("a flood of callers is refused beyond what the process has files for, and those who were taken are answered", async () => {
+    const slow = await deployed(
+      plane,
+      `export default { async invoke() { await new Promise((resolve) => setTimeout(resolve, 2000)); return "answered"; } };`,
+    );
+    const calls = Array.from({ length: 400 }, () => slow.invoke("x").then(({ output }) => output.text, String));
+    const answers = new Set(await Promise.all(calls));
+    expect(answers).toContain("answered");
+    answers.delete("answered");
+    // Whether any is too many at once depends on how fast the others end.
+    answers.delete("ProviderError: Too many invocations are running in this cell.");
+    expect(answers).toEqual(new Set());
+    expect(await answerOf(slow, "x")).toBe("answered");
+    expect(plane.log).not.toMatch(/it ended (by|with)/);
+  });
+
   test("a flood of sessions closes older ones: the cell does not run out of files, and nothing is lost", async () => {
     const source = `export default { async invoke({ session }) { const n = ((await session.storage.get("n")) ?? 0) + 1; await session.storage.put("n", n); return "turn " + n; } };`;
     const bad = await deployed(plane, source, { sessionful: true });

@@ -3,9 +3,6 @@ import { type Dispatcher, Pool } from "undici";
 import { type InvokeInput, type InvokeOutput, type Message, ProviderError } from "../port.ts";
 import { type CellFailure, decodeUsage, FIGURES_HEADER, MAX_WIRE_BYTES } from "./cell/answers.ts";
 
-/** Connections to one cell, made as they are needed. Invocations wait for nothing here; how many may run is the cell's to say. */
-const CONNECTIONS = 2048;
-
 /** The cell could not be asked at all, and certainly did nothing: starting it and asking again is safe. */
 export class CellUnreachable extends Error {
   override readonly name = "CellUnreachable";
@@ -16,11 +13,12 @@ export class CellClient {
   readonly instance: string;
   private readonly pool: Pool;
 
-  constructor(socketPath: string, instance: string) {
+  /** `connections` are made as they are needed. */
+  constructor(socketPath: string, instance: string, connections: number) {
     this.instance = instance;
     this.pool = new Pool("http://cell", {
       socketPath,
-      connections: CONNECTIONS,
+      connections,
       pipelining: 1,
       headersTimeout: 0,
       bodyTimeout: 0,

@@ -50,7 +50,12 @@ export const activateSchema = z.strictObject({ userId: idSchema });
  * a process that has just died is not known to be dead until somebody looks.
  */
 export const ensureSchema = z.strictObject({ userId: idSchema, unreachable: z.string().optional() });
-export const ensuredSchema = z.object({ socketPath: z.string(), instance: z.string() });
+export const ensuredSchema = z.object({
+  socketPath: z.string(),
+  instance: z.string(),
+  /** Connections that one gateway may make to the cell: a few more than it takes invocations, so that the cell does the refusing. */
+  connections: z.int().min(1),
+});
 
 /** `GET /describe` */
 export const describedSchema = z.object({

@@ -154,9 +154,9 @@ class WorkerdProvider implements RuntimeProvider {
         node,
         ...(await node.read(ensuredSchema, "POST", "/cells/ensure", { userId, unreachable: unreachable?.instance })),
       }))
-      .then(({ node, socketPath, instance }) => {
+      .then(({ node, socketPath, instance, connections }) => {
         this.servedBy.set(userId, node);
-        return new CellClient(socketPath, instance);
+        return new CellClient(socketPath, instance, connections);
       });
     this.cells.set(userId, asked);
     asked.catch(() => this.forget(userId, asked));

@@ -5,6 +5,8 @@ import type { CellEnv } from "./env.ts";
 
 /** Tickets of deployments that were invoked since the start; the supervisor has one dropped when its secrets change. */
 const tickets = new Map<string, LoadTicket>();
+/** Questions for tickets that are under way: many first callers at once ask one. */
+const asked = new Map<string, Promise<LoadTicket | null>>();
 const loadIds = new Set<string>();
 /** Loads whose code the supervisor could not give. */
 const unserved = new Set<string>();
@@ -31,6 +33,15 @@ export function forgetTicket(deploymentId: string): void {
 export async function ticketFor(env: CellEnv, deploymentId: string, failed?: string): Promise<LoadTicket | null> {
   const known = tickets.get(deploymentId);
   if (known !== undefined && known.loadId !== failed) return known;
+  const key = `${deploymentId} ${failed ?? ""}`;
+  const pending = asked.get(key);
+  if (pending !== undefined) return pending;
+  const asking = askForTicket(env, deploymentId, failed).finally(() => asked.delete(key));
+  asked.set(key, asking);
+  return asking;
+}
+
+async function askForTicket(env: CellEnv, deploymentId: string, failed: string | undefined): Promise<LoadTicket | null> {
   const query = failed === undefined ? "" : `?failed=${encodeURIComponent(failed)}`;
   const response = await env.CONTROL.fetch(`http://control/deployments/${deploymentId}${query}`);
   const body = await response.text();
