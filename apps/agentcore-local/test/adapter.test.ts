@@ -6,7 +6,7 @@ import {
 } from "@aws-sdk/client-bedrock-agentcore-control";
 import { failure, TestAgent } from "@whs/runtimes/conformance";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { type AdapterTarget, startAdapter } from "./adapter.ts";
+import { type AdapterTarget, openAdapter, startAdapter } from "./adapter.ts";
 
 const named = (text: string) => `export default { invoke: () => ${JSON.stringify(text)} };`;
 
@@ -81,33 +81,29 @@ describe("the driver on AgentCore", () => {
     await vi.waitFor(async () => expect((await agent.invoke("x")).output.text).toBe("fine"), { timeout: 20_000 });
   });
 
-  test("an image registry or a service that is away is worth another try, and nothing was reached", async () => {
-    const away = await startAdapter();
-    const agent = new TestAgent(away, {});
+  test("a service that is away is worth another try, and nothing was reached", async () => {
+    const away = openAdapter(target.service, { endpoint: "http://127.0.0.1:1" });
+    const agent = new TestAgent(target, {});
     await agent.deploy(named("x"));
-    await away.close();
-    expect(await failure(agent.invoke("x"))).toMatchObject({ kind: "transient", retryable: true, reached: false });
-    expect(await failure(agent.deploy(named("y")))).toMatchObject({ kind: "transient", retryable: true });
+    const lost = await failure(away.provider.invoke(agent.input("x")));
+    expect(lost).toMatchObject({ kind: "transient", retryable: true, reached: false });
+    expect(await failure(new TestAgent(away, {}).deploy(named("y")))).toMatchObject({ kind: "transient", retryable: true });
     expect(await away.provider.healthcheck()).toMatchObject({ healthy: false });
+    await away.close();
   });
-});
 
-describe("without storage for sessions", () => {
-  test("a session that goes on after its container has ended is expired, not begun anew", async () => {
-    const target = await startAdapter({}, { sessionStorage: false });
-    try {
-      const agent = new TestAgent(target, {});
-      await agent.deploy(
-        `export default { async invoke({ session }) { const n = ((await session.storage.get("n")) ?? 0) + 1; await session.storage.put("n", n); return "turn " + n; } };`,
-        { sessionful: true },
-      );
-      const session = { providerSessionId: "ses_short", continuesSession: true };
-      expect((await agent.invoke("x", { providerSessionId: "ses_short" })).output.text).toBe("turn 1");
-      expect((await agent.invoke("x", session)).output.text).toBe("turn 2");
-      await target.provider.destroySession({ ...agent.ref(), providerSessionId: "ses_short" });
-      expect(await failure(agent.invoke("x", session))).toMatchObject({ kind: "session", retryable: false, message: "Session expired." });
-    } finally {
-      await target.close();
-    }
+  test("without storage for sessions, one that goes on after its container has ended is expired, not begun anew", async () => {
+    const forgetful = openAdapter(target.service, { sessionStorage: false });
+    const agent = new TestAgent(forgetful, {});
+    await agent.deploy(
+      `export default { async invoke({ session }) { const n = ((await session.storage.get("n")) ?? 0) + 1; await session.storage.put("n", n); return "turn " + n; } };`,
+      { sessionful: true },
+    );
+    const session = { providerSessionId: "ses_short", continuesSession: true };
+    expect((await agent.invoke("x", { providerSessionId: "ses_short" })).output.text).toBe("turn 1");
+    expect((await agent.invoke("x", session)).output.text).toBe("turn 2");
+    await forgetful.provider.destroySession({ ...agent.ref(), providerSessionId: "ses_short" });
+    expect(await failure(agent.invoke("x", session))).toMatchObject({ kind: "session", retryable: false, message: "Session expired." });
+    await forgetful.close();
   });
 });

@@ -21,11 +21,20 @@ export interface AdapterTarget extends ConformanceTarget {
   reports(eventId: string): number;
 }
 
-export async function startAdapter(
-  environment: Record<string, string> = {},
-  options: Partial<AgentcoreProviderOptions> = {},
-): Promise<AdapterTarget> {
+export async function startAdapter(environment: Record<string, string> = {}): Promise<AdapterTarget> {
   const service = await LocalService.start(environment);
+  const target = openAdapter(service);
+  return {
+    ...target,
+    async close() {
+      await target.close();
+      await service.close();
+    },
+  };
+}
+
+/** One more driver on a service that runs already. */
+export function openAdapter(service: LocalService, options: Partial<AgentcoreProviderOptions> = {}): AdapterTarget {
   const secrets = new Map<string, string>();
   const events = new Map<string, AgentcoreEvent[]>();
   const lines: AgentcoreLine[] = [];
@@ -70,10 +79,7 @@ export async function startAdapter(
       }, WAIT),
     received: () => JSON.stringify([...events.values(), lines]),
     telemetry: { rootKeyId: "1", keyVersion: 1 },
-    async close() {
-      await provider.close();
-      await service.close();
-    },
+    close: () => provider.close(),
   };
 }
 

@@ -34,7 +34,7 @@ export function createAgentcoreProvider(options: AgentcoreProviderOptions): Runt
 const INSPECT_MS = 60_000;
 const FORGET_MS = 60_000;
 /** How long what goes on after its caller left may hold up the end of the process. */
-const CLOSE_MS = 6_000;
+const CLOSE_MS = 1_500;
 
 class AgentcoreProvider implements RuntimeProvider {
   readonly name = "agentcore";

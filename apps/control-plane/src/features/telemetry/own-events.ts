@@ -14,13 +14,15 @@ import { findTelemetryOwner } from "./store.ts";
 export interface OwnEvents {
   /** Never throws; an event that cannot be delivered is counted from the gateway's own record. */
   report(event: { eventId: string; deploymentId: string }): void;
-  /** Waits for what is on its way. */
+  /** Waits for what is on its way, for a moment. */
   flush(): Promise<void>;
 }
 
 /** A deployment's key version is looked up this often: the one before it counts for longer. */
 const believedMs = 60_000;
 const maxOnTheirWay = 10_000;
+/** What cannot be delivered by then is counted from the gateway's record. */
+const flushMs = 1_000;
 const retryMs = [200, 1_000, 5_000];
 
 export function createOwnEvents(options: {
@@ -73,7 +75,7 @@ export function createOwnEvents(options: {
       void sent.finally(() => onTheirWay.delete(sent));
     },
     async flush() {
-      await Promise.all(onTheirWay);
+      await Promise.race([Promise.all(onTheirWay), pause(flushMs)]);
     },
   };
 }
