@@ -104,14 +104,15 @@ async function checkEntry(
 type BundledFile = Extract<BundleItem, { file: unknown }>["file"];
 
 async function examine(
-  { path: name, content }: BundledFile,
+  bundled: BundledFile,
   { mayLookSecret, path }: { mayLookSecret: boolean; path: string },
 ): Promise<{ file: PayloadFile; findings: Finding[]; config?: Uint8Array }> {
+  const name = bundled.path;
   const hash = createHash("sha256");
   const scan = new SecretScan();
   const kept: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of content()) {
+  for await (const chunk of bundled.content()) {
     hash.update(chunk);
     scan.add(chunk);
     size += chunk.length;
