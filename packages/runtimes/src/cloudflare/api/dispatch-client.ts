@@ -65,27 +65,27 @@ export class DispatchClient {
   async health(): Promise<{ build: string }> {
     const { status, text } = await this.request("GET", "/health");
     if (status !== 200) throw unexpected(status);
-    return z.object({ build: z.string() }).parse(JSON.parse(text));
+    return parsed(z.object({ build: z.string() }), text);
   }
 
   async inspect(script: string): Promise<Inspection> {
     const { status, text, revision } = await this.request("GET", `/inspect/${script}`);
     if (status === 200) return { state: "loaded", revision: Number(revision) };
     if (status === 404) return { state: "missing" };
-    if (status === 422) return { state: "refused", message: refusalSchema.parse(JSON.parse(text)).message };
+    if (status === 422) return { state: "refused", message: parsed(refusalSchema, text).message };
     throw unexpected(status);
   }
 
   async findDeployment(agentId: string, deploymentId: string): Promise<DeploymentRecord | null> {
     const { status, text } = await this.request("GET", `/registry/${agentId}/${deploymentId}`);
     if (status !== 200) throw unexpected(status);
-    return recordSchema.nullable().parse(JSON.parse(text));
+    return parsed(recordSchema.nullable(), text);
   }
 
   async listDeployments(agentId: string): Promise<DeploymentRecord[]> {
     const { status, text } = await this.request("GET", `/registry/${agentId}`);
     if (status !== 200) throw unexpected(status);
-    return z.array(recordSchema).parse(JSON.parse(text));
+    return parsed(z.array(recordSchema), text);
   }
 
   async saveDeployment(record: DeploymentRecord): Promise<void> {
@@ -159,6 +159,15 @@ export class DispatchClient {
     } catch (cause) {
       throw unreachable(new CellUnreachable("The dispatch Worker does not answer.", { cause }));
     }
+  }
+}
+
+/** @throws ProviderError when somebody else answered. */
+function parsed<S extends z.ZodType>(schema: S, text: string): z.output<S> {
+  try {
+    return schema.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new ProviderError("transient", "The dispatch Worker on Cloudflare gave an unexpected answer.", { reached: false, cause });
   }
 }
 

@@ -46,6 +46,8 @@ export interface CloudflareApiProviderOptions {
 /** An uploaded script reaches Cloudflare's edge within seconds. */
 const PROPAGATION_MS = 20_000;
 const LOOK_EVERY_MS = 250;
+/** How long what the API said of the namespace is believed. */
+const BELIEVED_MS = 5 * 60_000;
 const CAPABILITIES = ["streaming", "sessions", "secrets", "logs", "telemetry"];
 
 export function createCloudflareApiProvider(options: CloudflareApiProviderOptions): RuntimeProvider {
@@ -60,6 +62,8 @@ class CloudflareApiProvider implements RuntimeProvider {
   private readonly account: CloudflareAccount;
   private readonly dispatch: DispatchClient;
   private readonly options: CloudflareApiProviderOptions;
+  /** Asked again after a while: everybody may ask what runs, and the API allows an account few requests. */
+  private untrusted: { answer: Promise<boolean>; until: number } | null = null;
   /** Sessions' scripts that were seen to be there, in this version. */
   private readonly sessionScripts = new Set<string>();
 
@@ -141,7 +145,7 @@ class CloudflareApiProvider implements RuntimeProvider {
   }
 
   async describe(): Promise<ProviderDescription> {
-    const isUntrusted = await this.account.isUntrusted();
+    const isUntrusted = await this.isUntrusted();
     const isCloudflare = this.options.baseUrl === undefined;
     return {
       driver: this.driver,
@@ -170,6 +174,14 @@ class CloudflareApiProvider implements RuntimeProvider {
 
   close(): Promise<void> {
     return this.dispatch.close();
+  }
+
+  private isUntrusted(): Promise<boolean> {
+    if (this.untrusted !== null && this.untrusted.until > Date.now()) return this.untrusted.answer;
+    const answer = this.account.isUntrusted();
+    this.untrusted = { answer, until: Date.now() + BELIEVED_MS };
+    answer.catch(() => (this.untrusted = null));
+    return answer;
   }
 
   private async deployAgain(known: DeploymentRecord, next: DeploymentRecord, secrets: SecretRefs): Promise<void> {
