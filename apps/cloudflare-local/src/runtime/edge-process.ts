@@ -18,7 +18,7 @@ export interface EdgeOptions {
 const START_TIMEOUT_MS = 20_000;
 const HEARTBEAT_MS = 1_000;
 /** A script that computes for longer than this without a pause takes the process with it; Cloudflare's bound is far lower. */
-const HANG_MS = 10_000;
+const HANG_MS = 20_000;
 const RESTART_MS = 250;
 const MAX_STDERR = 4096;
 /** workerd says one line for each that it listens on. */
