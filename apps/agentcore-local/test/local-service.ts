@@ -24,6 +24,8 @@ export const CREDENTIALS = { accessKeyId: "test-access-key", secretAccessKey: "t
 export const REGION = "us-east-1";
 export const ROLE = "arn:aws:iam::000000000000:role/agents";
 
+/** The base of images takes seconds to make, and is the same for everybody on this machine. */
+const BASE_CACHE = join(import.meta.dirname, "../../../node_modules/.cache/whs-agentcore");
 const MAIN = new URL("../src/main.ts", import.meta.url).pathname;
 
 export class LocalService {
@@ -93,7 +95,7 @@ export class LocalService {
 
   /** Pushes an image whose program is `source`, run by Node. @returns its `containerUri`. */
   async push(name: string, source: string): Promise<string> {
-    const base = await buildBase({ nodeBinary: process.execPath, libraryRoot: "/", cacheDirectory: join(this.folder, "base") });
+    const base = await buildBase({ nodeBinary: process.execPath, libraryRoot: "/", cacheDirectory: BASE_CACHE });
     const app = await writeLayer(
       [{ path: "app/server.mjs", type: "file", mode: 0o644, content: Buffer.from(source) }],
       join(this.folder, "app"),
@@ -109,11 +111,20 @@ export class LocalService {
     return `${this.host}/${name}@${image.digest}`;
   }
 
+  /** Pushes an image with a program for Node, and no Node: there is one where sessions run unisolated. */
+  async pushProgram(name: string, source: string): Promise<string> {
+    return this.pushSmall(name, "app/server.mjs", source, ["node", "/app/server.mjs"]);
+  }
+
   /** Pushes an image that has a program's text and nothing to run it with, which is enough for what never runs. */
   async pushEmpty(name: string): Promise<string> {
-    const app = await writeLayer([{ path: "app/note", type: "file", mode: 0o644, content: Buffer.from(name) }], join(this.folder, "app"));
+    return this.pushSmall(name, "app/note", name, ["/app/note"]);
+  }
+
+  private async pushSmall(name: string, path: string, content: string, entrypoint: readonly string[]): Promise<string> {
+    const app = await writeLayer([{ path, type: "file", mode: 0o644, content: Buffer.from(content) }], join(this.folder, "app"));
     const base = { layers: [], architecture: ARCHITECTURE === "arm64" ? ("arm64" as const) : ("amd64" as const), nodePath: "", env: [] };
-    const execution = { entrypoint: ["/app/note"], env: [], workingDir: "/", user: "65534", ports: [8080] };
+    const execution = { entrypoint, env: [], workingDir: "/app", user: "65534", ports: [8080] };
     const { image } = await publishImage({ registry: this.registry(), repository: name }, base, app, execution, "latest");
     return `${this.host}/${name}@${image.digest}`;
   }
@@ -271,6 +282,6 @@ createServer(async (request, response) => {
     response.statusCode = 500;
     response.end(String(error));
   }
-}).listen(8080);
+}).listen(process.env.PORT ?? 8080);
 console.log("listening");
 `;

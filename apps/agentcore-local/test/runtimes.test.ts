@@ -38,7 +38,7 @@ describe("sessions of a runtime", () => {
       lifecycleConfiguration: LIFE,
       filesystemConfigurations: [{ sessionStorage: { mountPath: "/mnt/session" } }],
     });
-  });
+  }, 120_000);
   afterAll(async () => {
     await local.close();
     opened.close();
@@ -145,7 +145,7 @@ describe("sessions of a runtime", () => {
     await run("return 1;");
     await expect(run("return 1;")).rejects.toMatchObject({ name: "ServiceQuotaExceededException", $metadata: { httpStatusCode: 402 } });
     await local.service.stopSessions();
-  });
+  }, 90_000);
 
   test("an idle session ends, a busy one stays, and none outlives its maximum lifetime", async () => {
     const [idle, busy] = [newSessionId(), newSessionId()];

@@ -182,7 +182,9 @@ async function startUnisolated(order: SandboxOrder, { plan, egress, slots }: San
   const proxy = await egress.listen(order.agentId ?? "", 0, null);
   const { port: proxyPort } = proxy.address() as AddressInfo;
   const argv = order.argv.map((word) => outside(order, word));
-  const env = { ...proxyVariables(`http://127.0.0.1:${proxyPort}`), ...order.env, PORT: String(port) };
+  const [stored] = Object.values(order.writable);
+  const storage: Record<string, string> = stored === undefined ? {} : { WHS_SESSION_STORAGE: stored };
+  const env = { ...proxyVariables(`http://127.0.0.1:${proxyPort}`), ...order.env, PORT: String(port), ...storage };
   const { file, args } = await plan.command(name, { view: [], mounts: [], runDir: "", writable: {} });
   const child = spawn(file, args, { env: {}, cwd: "/", stdio: ["pipe", "pipe", "pipe"] });
   child.stdin.write(`${JSON.stringify({ argv, env, cwd: outside(order, order.workingDirectory) })}\n`);

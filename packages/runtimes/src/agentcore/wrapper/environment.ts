@@ -1,5 +1,5 @@
 /** The only reader of the container's environment. */
-import { ENV_PREFIX } from "../protocol.ts";
+import { CONTAINER_PORT, ENV_PREFIX, SESSION_MOUNT } from "../protocol.ts";
 
 /** The agent's variables, under their own names; code that looks into the process's environment finds them there too. */
 export function takeEnvironment(): Record<string, string> {
@@ -12,4 +12,9 @@ export function takeEnvironment(): Record<string, string> {
     process.env[key] ??= value;
   }
   return found;
+}
+
+/** Where to listen and to keep what sessions store; a container that shares its machine's network and files is told so. */
+export function findPlace(): { port: string; mount: string } {
+  return { port: process.env.PORT ?? String(CONTAINER_PORT), mount: process.env.WHS_SESSION_STORAGE ?? SESSION_MOUNT };
 }

@@ -2,9 +2,9 @@
 import { readFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
-import { AGENT_FOLDER, type AgentDescription, CONTAINER_PORT, DESCRIPTION_FILE, IMAGE_ROOT, SESSION_MOUNT } from "../protocol.ts";
+import { AGENT_FOLDER, type AgentDescription, DESCRIPTION_FILE } from "../protocol.ts";
 import { loadAgent, LoadError } from "./agent-module.ts";
-import { takeEnvironment } from "./environment.ts";
+import { findPlace, takeEnvironment } from "./environment.ts";
 import { AgentLog } from "./logs.ts";
 import { createRedaction } from "./redaction.ts";
 import { createWrapper } from "./server.ts";
@@ -13,7 +13,8 @@ import { SessionStores } from "./session-store.ts";
 /** AgentCore gives a container this long to end, with a second to spare. */
 const DRAIN_MS = 4_000;
 
-const [folder = `/${IMAGE_ROOT}`, port = String(CONTAINER_PORT), mount = SESSION_MOUNT, drainMs = String(DRAIN_MS)] = process.argv.slice(2);
+const place = findPlace();
+const [folder = import.meta.dirname, port = place.port, mount = place.mount, drainMs = String(DRAIN_MS)] = process.argv.slice(2);
 const description = JSON.parse(readFileSync(path.join(folder, DESCRIPTION_FILE), "utf8")) as AgentDescription;
 const env = takeEnvironment();
 const log = new AgentLog(createRedaction(Object.values(env)));
