@@ -116,7 +116,7 @@ export class Call {
     const request: InvocationRequest = {
       input: { messages },
       ...(providerSessionId === undefined ? {} : { sessionId: providerSessionId }),
-      options: options as NonNullable<InvocationRequest["options"]>,
+      options,
       metadata: { traceId, ...(traceparent === undefined ? {} : { traceparent }) },
       whs: { kind: "invoke", eventId, timeoutMs, ...(continuesSession === true ? { continues: true } : {}) },
     };

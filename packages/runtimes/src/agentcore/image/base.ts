@@ -91,7 +91,7 @@ function collectFiles(nodeBinary: string, root: string): { architecture: Archite
   for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
     if (seen.has(name)) continue;
     seen.add(name);
-    const folder = folders.find((candidate) => isFor(path.join(root, candidate, name as string), architecture));
+    const folder = folders.find((candidate) => isFor(path.join(root, candidate, name), architecture));
     if (folder === undefined) throw new Error(`Node for linux/${architecture} needs ${name}, which is not under ${root}.`);
     const file = path.join(root, folder, name);
     files.push({ path: `lib/${TRIPLETS[architecture]}/${name}`, file });

@@ -251,7 +251,10 @@ function header(response: Dispatcher.ResponseData, name: string): string {
 
 /** Reads an unexpected answer, and an expected one unless its body is still wanted. */
 async function expectStatus(response: Dispatcher.ResponseData, expected: readonly number[], what: string, drain = true): Promise<void> {
-  if (expected.includes(response.statusCode)) return drain ? void (await response.body.dump()) : undefined;
+  if (expected.includes(response.statusCode)) {
+    if (drain) await response.body.dump();
+    return;
+  }
   const text = (await collect(response.body, 64 * 1024)).toString("utf8").slice(0, 500);
   throw new RegistryError(`The registry did not ${what}: ${response.statusCode}.`, response.statusCode, text);
 }

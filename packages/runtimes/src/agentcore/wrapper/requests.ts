@@ -47,7 +47,7 @@ function readInvocation(body: Fields, whs: Fields, traceIdHeader: string | undef
   const timeoutMs = optional(whs["timeoutMs"], (value) => asNumber(value, "whs.timeoutMs")) ?? MAX_TIMEOUT_MS;
   return {
     messages: readMessages(asRecord(body["input"], "input")),
-    options: (optional(body["options"], (value) => asRecord(value, "options")) ?? {}) as InvokeOptions,
+    options: optional<InvokeOptions>(body["options"], (value) => asRecord(value, "options")) ?? {},
     sessionId: optional(body["sessionId"], (value) => asText(value, "sessionId")),
     traceId: optional(metadata["traceId"], (value) => asText(value, "metadata.traceId")) ?? traceIdHeader ?? "",
     traceparent: optional(metadata["traceparent"], (value) => asText(value, "metadata.traceparent")),
