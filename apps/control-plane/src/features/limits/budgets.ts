@@ -3,7 +3,7 @@ import { AppError, limitExceeded } from "@whs/platform/errors";
 import type { Logger } from "@whs/platform/log";
 import type { Kysely } from "kysely";
 import type { Schema } from "../../database.ts";
-import { add, type Amounts, budgetOf, lacking, nothing, type Resource, subtract } from "./resources.ts";
+import { add, type Amounts, budgetOf, combine, lacking, nothing, type Resource, resources, subtract } from "./resources.ts";
 import { extendLease, updateLeases } from "./store.ts";
 
 /** The right of one invocation to run. Exactly one of the two ends it. */
@@ -39,6 +39,10 @@ interface Lease {
   /** Monotonic milliseconds until which the database surely keeps it. */
   validUntil: number;
   extending: Promise<void> | undefined;
+  /** What it was granted of. A grant under another plan is none under this one. */
+  budget: Amounts;
+  /** Raised when all that is unused was given back: what is left over of earlier reservations goes back as well. */
+  generation: number;
 }
 
 export interface BudgetOptions {
@@ -66,12 +70,27 @@ export function createBudgets(options: BudgetOptions): Budgets {
   const leases = new Map<string, Lease>();
   let ticking: Promise<void> | undefined;
 
-  const leaseFor = (userId: string, period: string): Lease => {
+  const leaseFor = (userId: string, period: string, budget: Amounts): Lease => {
     const key = `${userId}/${period}`;
     let lease = leases.get(key);
     if (lease === undefined) {
-      lease = { userId, period, granted: nothing, spent: nothing, running: 0, lastUsedAt: nowMs(), validUntil: 0, extending: undefined };
+      lease = {
+        userId,
+        period,
+        granted: nothing,
+        spent: nothing,
+        running: 0,
+        lastUsedAt: nowMs(),
+        validUntil: 0,
+        extending: undefined,
+        budget,
+        generation: 0,
+      };
       leases.set(key, lease);
+    }
+    if (lease.extending === undefined && resources.some((resource) => lease.budget[resource] !== budget[resource])) {
+      lease.budget = budget;
+      giveBackAll(lease);
     }
     return lease;
   };
@@ -110,13 +129,18 @@ export function createBudgets(options: BudgetOptions): Budgets {
   const returnUnused = (lease: Lease): void => {
     lease.granted = lease.spent;
   };
+  const giveBackAll = (lease: Lease): void => {
+    returnUnused(lease);
+    lease.generation += 1;
+  };
 
   const runTick = async (): Promise<void> => {
     const now = nowMs();
     const open = [...leases.values()].filter((lease) => lease.extending === undefined);
     for (const lease of open) if (lease.running === 0 && now - lease.lastUsedAt >= idleMs) returnUnused(lease);
     const states = open
-      .filter((lease) => lease.granted.requests > 0)
+      // Also one of which nothing is left, as the database knows it with what it had.
+      .filter((lease) => lease.validUntil !== 0)
       .map((lease) => ({
         gatewayId: options.gatewayId,
         userId: lease.userId,
@@ -156,7 +180,7 @@ export function createBudgets(options: BudgetOptions): Budgets {
       const need: Amounts = { requests: 1, tokens: predicted.tokens, computeMs: predicted.computeMs };
       for (;;) {
         // Looked up anew in each turn: while this waited the lease may have been settled and forgotten.
-        const lease = leaseFor(user.id, period);
+        const lease = leaseFor(user.id, period, budgetOf(entitlements));
         if (hasRoom(lease, need)) return start(lease, need);
         // A tick on its way to the database would overwrite what an extension adds.
         if (ticking !== undefined) {
@@ -170,7 +194,7 @@ export function createBudgets(options: BudgetOptions): Budgets {
       }
     },
     giveBack(userId) {
-      for (const lease of leases.values()) if (lease.userId === userId && lease.extending === undefined) returnUnused(lease);
+      for (const lease of leases.values()) if (lease.userId === userId && lease.extending === undefined) giveBackAll(lease);
     },
     async tick() {
       // One that is on its way may not have seen what was spent last.
@@ -188,10 +212,12 @@ export function createBudgets(options: BudgetOptions): Budgets {
 
 function reservationOf(lease: Lease, need: Amounts, nowMs: () => number): Reservation {
   let open = true;
+  const { generation } = lease;
   const end = (difference: Amounts): void => {
     if (!open) return;
     open = false;
     lease.spent = add(lease.spent, difference);
+    if (lease.generation !== generation) lease.granted = combine(lease.granted, difference, (granted, more) => granted + Math.min(0, more));
     lease.running -= 1;
     lease.lastUsedAt = nowMs();
   };
