@@ -52,6 +52,11 @@ test("a role chooses AWS, even beside the local service, with ARM images in ECR 
       base: { kind: "registry", image: "public.ecr.aws/docker/library/node:24-slim", nodePath: "/usr/local/bin/node" },
     },
   });
+  expect(read({ ...aws, AGENTCORE_NODE_BINARY: "/node", AGENTCORE_LIBRARY_ROOT: "/arm64" })?.images.base).toEqual({
+    kind: "built",
+    nodeBinary: "/node",
+    libraryRoot: "/arm64",
+  });
   expect(settings).not.toHaveProperty("endpoint");
   expect(settings).not.toHaveProperty("credentials");
   expect(read({ ...aws, AGENTCORE_SUBNETS: "subnet-1, subnet-2", AGENTCORE_SECURITY_GROUPS: "sg-1" })?.network).toEqual({
@@ -67,6 +72,8 @@ test.each([
   ["AWS_REGION", { AGENTCORE_ROLE_ARN: aws.AGENTCORE_ROLE_ARN, AGENTCORE_REPOSITORY: aws.AGENTCORE_REPOSITORY }],
   ["AGENTCORE_REPOSITORY", { AGENTCORE_ROLE_ARN: aws.AGENTCORE_ROLE_ARN, AWS_REGION: aws.AWS_REGION }],
   ["AGENTCORE_REPOSITORY", { ...local, AGENTCORE_REPOSITORY: aws.AGENTCORE_REPOSITORY }],
+  ["AGENTCORE_NODE_BINARY", { ...aws, AGENTCORE_LIBRARY_ROOT: "/arm64" }],
+  ["AGENTCORE_BASE_IMAGE", { ...aws, AGENTCORE_NODE_BINARY: "/node", AGENTCORE_LIBRARY_ROOT: "/arm64", AGENTCORE_BASE_IMAGE: "x.com/y" }],
   ["AGENTCORE_SUBNETS", { ...aws, AGENTCORE_SUBNETS: "subnet-1" }],
 ])("what is missing or wrong is named: %s", (name, environment) => {
   expect(() => read(environment)).toThrow(name);

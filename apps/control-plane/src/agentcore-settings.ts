@@ -45,6 +45,8 @@ export const agentcoreEnvironment = {
     .regex(/^[^/\s]+\/\S+$/, "must be like public.ecr.aws/docker/library/node:24-slim")
     .optional(),
   AGENTCORE_BASE_NODE_PATH: z.string().startsWith("/").default("/usr/local/bin/node"),
+  AGENTCORE_NODE_BINARY: z.string().startsWith("/").optional().describe("an absolute path of Node for linux/arm64"),
+  AGENTCORE_LIBRARY_ROOT: z.string().startsWith("/").optional().describe("a directory with Debian's libraries for it"),
   AGENTCORE_CACHE_DIR: z.string().min(1).optional().describe("a directory for layers of images"),
   AGENTCORE_SUBNETS: list,
   AGENTCORE_SECURITY_GROUPS: list,
@@ -93,10 +95,21 @@ function awsSettings(read: Environment, roleArn: string, dataDir: string): Agent
       registry: `https://${image.slice(0, slash)}`,
       repository: image.slice(slash + 1),
       architecture: "arm64",
-      base: { kind: "registry", image: read.AGENTCORE_BASE_IMAGE ?? defaultBaseImage, nodePath: read.AGENTCORE_BASE_NODE_PATH },
+      base: baseOf(read),
       cacheDirectory: cacheOf(read, dataDir),
     },
   };
+}
+
+/** An image, or Node and its libraries as files, where no other registry shall be asked. */
+function baseOf(read: Environment): AgentcoreSettings["images"]["base"] {
+  const { AGENTCORE_NODE_BINARY: nodeBinary, AGENTCORE_LIBRARY_ROOT: libraryRoot, AGENTCORE_BASE_IMAGE: image } = read;
+  if (nodeBinary === undefined && libraryRoot === undefined)
+    return { kind: "registry", image: image ?? defaultBaseImage, nodePath: read.AGENTCORE_BASE_NODE_PATH };
+  if (nodeBinary === undefined || libraryRoot === undefined)
+    throw refusal("AGENTCORE_NODE_BINARY", "and AGENTCORE_LIBRARY_ROOT belong together");
+  if (image !== undefined) throw refusal("AGENTCORE_BASE_IMAGE", "and AGENTCORE_NODE_BINARY exclude each other");
+  return { kind: "built", nodeBinary, libraryRoot };
 }
 
 function localSettings(read: Environment, url: string, dataDir: string): AgentcoreSettings {
