@@ -247,6 +247,12 @@ export default {
   expect(noted).toBe("");
 }, 120_000);
 
+test("dev without a credential ends at once, with 3", async () => {
+  await succeed(runner.run(["init", "nobodys"]));
+  const { exitCode } = await runner.run(["dev", "nobodys"], { env: { WHS_API_URL: whs() } });
+  expect(exitCode).toBe(3);
+});
+
 describe("a deploy that fails", () => {
   test("ends with 1 and says what the agent did wrong", async () => {
     const run = await asNewPerson();

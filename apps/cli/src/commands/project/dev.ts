@@ -30,22 +30,23 @@ export const dev = command({
     const { manifest } = readProject(folder);
     const agentName = options.agent ?? (manifest.name === undefined ? undefined : `${manifest.name}-dev`);
     if (agentName === undefined) throw new UsageError('The agent has no name: put "name" into agent.config.json, or say --agent <name>.');
-    const stop = interrupted();
+    const { api, output } = context;
     const changes = await watchFolder(folder);
-    const log = createLogView(context.api, context.output);
+    const log = createLogView(api, output);
     const swap = createSwap({
-      api: context.api,
+      api,
       folder,
       agentName,
-      color: context.output.noteStyle.bold("x") !== "x",
+      color: output.noteStyle.bold("x") !== "x",
       prepare: (agent, project) => setSecretsFrom(context, options.envFile, agent, project),
     });
+    const stop = interrupted();
     try {
       let isFirst = true;
       for (let changedAt: number | null = performance.now(); changedAt !== null; changedAt = await changes.nextChange(stop)) {
         const deploymentId = await attempt(context, agentName, changedAt, () => swap(({ inputs }) => changes.add(inputs)));
         if (deploymentId !== null) log.show(deploymentId);
-        if (isFirst && deploymentId !== null) context.output.next(`whs invoke ${agentName} "Hello"`);
+        if (isFirst && deploymentId !== null) output.next(`whs invoke ${agentName} "Hello"`);
         isFirst &&= deploymentId === null;
       }
     } finally {
