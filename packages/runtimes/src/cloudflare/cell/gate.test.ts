@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { Gate } from "./gate.ts";
 
-test("no more run at once than may, whoever waits has a turn, and a line that is full refuses", async () => {
+test("no more run at once than may, whoever waits has a turn, and when too many wait, another is refused", async () => {
   const gate = new Gate(3);
   let running = 0;
   let most = 0;

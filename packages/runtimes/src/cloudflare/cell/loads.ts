@@ -2,11 +2,13 @@ import type { CellContext, LoadedWorker, LoaderModule } from "cloudflare:workers
 import { PORT_BINDING } from "./answers.ts";
 import type { LoadCode, LoadTicket } from "./control.ts";
 import type { CellEnv } from "./env.ts";
+import { Gate } from "./gate.ts";
 
 /** Tickets of deployments that were invoked since the start; the supervisor has one dropped when its secrets change. */
 const tickets = new Map<string, LoadTicket>();
-/** Questions for tickets that are under way: many first callers at once ask one. */
-const asked = new Map<string, Promise<LoadTicket | null>>();
+/** Many first callers at once ask one after the other, and all but the first need not. */
+const asking = new Gate(Infinity);
+const MOST_ASKING = 4;
 const loadIds = new Set<string>();
 /** Loads whose code the supervisor could not give. */
 const unserved = new Set<string>();
@@ -33,12 +35,10 @@ export function forgetTicket(deploymentId: string): void {
 export async function ticketFor(env: CellEnv, deploymentId: string, failed?: string): Promise<LoadTicket | null> {
   const known = tickets.get(deploymentId);
   if (known !== undefined && known.loadId !== failed) return known;
-  const key = `${deploymentId} ${failed ?? ""}`;
-  const pending = asked.get(key);
-  if (pending !== undefined) return pending;
-  const asking = askForTicket(env, deploymentId, failed).finally(() => asked.delete(key));
-  asked.set(key, asking);
-  return asking;
+  return asking.run(MOST_ASKING, async () => {
+    const found = tickets.get(deploymentId);
+    return found !== undefined && found.loadId !== failed ? found : askForTicket(env, deploymentId, failed);
+  });
 }
 
 async function askForTicket(env: CellEnv, deploymentId: string, failed: string | undefined): Promise<LoadTicket | null> {
