@@ -11,5 +11,5 @@ await migrate(config.databaseUrl, "fleetprompt", path.resolve(import.meta.dirnam
 const app = await createApp(config, log);
 onShutdown(() => app.close());
 const url = await app.server.listen({ host: config.host, port: config.port });
-log.info({ url }, "The marketplace accepts requests");
+log.info({ url, metricsUrl: app.metricsUrl }, "The marketplace accepts requests");
 reportReady({ url });

@@ -83,6 +83,10 @@ describe("a role", () => {
     expect((await publisher.request("GET", "/v1/publisher/listings")).status).toBe(200);
     await market.operator("POST", `/v1/operator/users/${publisher.externalId}/roles`, { role: "publisher", grant: false });
     expect((await publisher.request("GET", "/v1/publisher/listings")).status).toBe(403);
+    expect((await publisher.request("POST", "/v1/publisher/profile", { displayName: "Again" })).body).toMatchObject({
+      publisher: { approved: false },
+    });
+    expect((await publisher.request("GET", "/v1/publisher/listings")).status).toBe(403);
   });
 
   it("of a publisher waits for the operator where the installation asks for it", async () => {

@@ -109,9 +109,10 @@ describe("a release", () => {
 });
 
 describe("an install intent", () => {
+  let anyIntent: Promise<string> | undefined;
   const changed = async (from: fleetprompt.IntentStatus, to: fleetprompt.IntentStatus): Promise<string> => {
-    const buyer = await market.user();
-    const id = await intent(buyer, await offer(publisher));
+    anyIntent ??= intent(await market.user(), await offer(publisher));
+    const id = await anyIntent;
     const client = await market.pool.connect();
     try {
       await client.query("begin");

@@ -1,4 +1,4 @@
-export { type Authenticate, createAuthenticate } from "./authenticate.ts";
+export { createAuthenticate } from "./authenticate.ts";
 export { createVerifyApiToken } from "./introspect.ts";
 export {
   ownedByBuyer,

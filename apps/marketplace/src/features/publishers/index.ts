@@ -1,2 +1,2 @@
 export { bindPublishers } from "./routes.ts";
-export { findProfile, findProfileOfUser, type ProfileRow } from "./store.ts";
+export { findProfile, findProfileOfUser } from "./store.ts";

@@ -2,7 +2,7 @@ import type { BodyOf, fleetprompt } from "@whs/api";
 import { newId } from "@whs/platform/ids";
 import type { Context } from "../../context.ts";
 import { requireRenderable } from "../../markdown/index.ts";
-import { grantPublisher, saveProfile as writeProfile } from "./store.ts";
+import { findProfileOfUser, grantPublisher, saveProfile as writeProfile } from "./store.ts";
 
 /** Makes the user a publisher, unless the operator of the installation has to agree first. */
 export async function saveProfile(
@@ -11,7 +11,9 @@ export async function saveProfile(
 ): Promise<{ publisher: fleetprompt.PublisherProfile }> {
   const { user, config } = context;
   if (input.bioMarkdown !== undefined) requireRenderable("bioMarkdown", input.bioMarkdown);
-  const approved = !config.publisherApproval || user.roles.has("publisher");
+  const known = await findProfileOfUser(context.db, user.id);
+  // Whom the operator has taken the role from does not get it back by saving again.
+  const approved = user.roles.has("publisher") || (!config.publisherApproval && known === undefined);
   return context.write({ action: "account.publisher_saved", target: user.id, metadata: { approved } }, async (transaction) => {
     const row = await writeProfile(transaction, {
       id: newId("pub"),

@@ -31,7 +31,6 @@ export function saveProfile(
     .executeTakeFirstOrThrow();
 }
 
-/** @returns the roles that the user has then */
 export async function grantPublisher(transaction: Transaction<Schema>, userId: string): Promise<void> {
   await transaction
     .updateTable("fleetprompt.users")
