@@ -31,7 +31,7 @@ import {
   ValidationException,
 } from "@aws-sdk/client-bedrock-agentcore-control";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { LocalService, ROLE } from "./local-service.ts";
+import { clientsOf, CREDENTIALS, LocalService, ROLE } from "./local-service.ts";
 import { expectShape } from "./shapes.ts";
 
 /** The SDK retries nothing here, so that every answer is one of the service's. */
@@ -257,6 +257,19 @@ describe("the control API, by the official SDK", () => {
     await expect(
       control.send(new UpdateAgentRuntimeEndpointCommand({ agentRuntimeId: id, endpointName: "DEFAULT" })),
     ).rejects.toBeInstanceOf(ValidationException);
+  });
+
+  test("who has another key, another secret, or signs for another region is refused", async () => {
+    const strangers = [
+      [clientsOf(local.service.url, { ...CREDENTIALS, accessKeyId: "another-key" }), "UnrecognizedClientException"],
+      [clientsOf(local.service.url, { ...CREDENTIALS, secretAccessKey: "another-secret" }), "InvalidSignatureException"],
+      [clientsOf(local.service.url, CREDENTIALS, "eu-west-1"), "InvalidSignatureException"],
+    ] as const;
+    for (const [clients, name] of strangers)
+      await expect(clients.control.send(new ListAgentRuntimesCommand({}))).rejects.toMatchObject({
+        name,
+        $metadata: { httpStatusCode: 403 },
+      });
   });
 
   test("runtimes, secrets included, survive a restart; the values are not in any file", async () => {

@@ -344,7 +344,7 @@ describe("sessions of a runtime", () => {
     second.child.kill("SIGTERM");
     expect(await once(second.child, "close")).toEqual([0, null]);
     expect(await processesWith(marker)).toEqual([]);
-  });
+  }, 90_000);
 });
 
 function portOf(server: Server): number {

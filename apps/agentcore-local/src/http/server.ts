@@ -23,6 +23,8 @@ export interface ServerOptions {
 /** Of the control API's requests; 50 variables of 5,000 characters fit. */
 const DEFAULT_BODY_BYTES = 4 * 1024 * 1024;
 const HEADERS_TIMEOUT_MS = 30_000;
+/** For a whole request; uploads of images come in parts. */
+const REQUEST_TIMEOUT_MS = 15 * 60_000;
 const UPGRADE_SERVICE = "bedrock-agentcore";
 
 export function createApiServer(options: ServerOptions): Server {
@@ -31,9 +33,12 @@ export function createApiServer(options: ServerOptions): Server {
     Object.entries(options.routes).flatMap(([service, entries]) => entries.map((route) => ({ ...route, service }))),
   );
   const upgrades = new RouteTable(options.upgrades);
-  const server = createServer({ headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: 0, keepAliveTimeout: 60_000 }, (request, response) => {
-    answer(request, response).catch((error: unknown) => fail(response, error));
-  });
+  const server = createServer(
+    { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: 60_000 },
+    (request, response) => {
+      answer(request, response).catch((error: unknown) => fail(response, error));
+    },
+  );
   server.on("upgrade", (request, socket, head) => {
     upgrade(request, socket, head).catch((error: unknown) => failUpgrade(socket, error));
   });
@@ -43,8 +48,7 @@ export function createApiServer(options: ServerOptions): Server {
     response.setHeader("x-amzn-requestid", randomUUID());
     if (await options.others(request, response)) return;
     const found = routes.find(request.method ?? "", pathOf(request));
-    if (request.headers.authorization === undefined)
-      throw new AwsError("MissingAuthenticationTokenException", "The request is not signed.");
+    requireKey(request.headers.authorization, options.credentials);
     if (found === null) throw new AwsError("UnknownOperationException", "There is no such operation.");
     const { route, parameters } = found;
     await bodies.with(request, route.maxBodyBytes ?? DEFAULT_BODY_BYTES, async (body) => {
@@ -88,6 +92,13 @@ export function createApiServer(options: ServerOptions): Server {
     ];
     socket.end(`${head.join("\r\n")}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
   }
+}
+
+/** Nobody who does not even know the key makes us read a body. @throws AwsError */
+function requireKey(authorization: string | undefined, { accessKeyId }: Credentials): void {
+  if (authorization === undefined) throw new AwsError("MissingAuthenticationTokenException", "The request is not signed.");
+  if (!authorization.includes(`Credential=${accessKeyId}/`))
+    throw new AwsError("UnrecognizedClientException", "The security token included in the request is invalid.");
 }
 
 function toAwsError(error: unknown): AwsError {
