@@ -12,9 +12,9 @@ export const presentation: Presentation = {
     const { status, code } = classify(error);
     const { fields, hint } = error.details;
     const details = { ...(typeof hint === "string" ? { hint } : {}), ...(Array.isArray(fields) ? { fields } : {}) };
-    const body = {
+    const body: fleetprompt.FleetPromptErrorBody = {
       error: { code, message: error.message, requestId, ...(Object.keys(details).length > 0 ? { details } : {}) },
-    } as fleetprompt.FleetPromptErrorBody;
+    };
     return { status, body };
   },
 };

@@ -30,7 +30,7 @@ beforeAll(async () => {
 afterAll(() => market.close());
 
 const search = async (query: Record<string, string>): Promise<Found> => {
-  const answer = await market.anyone<Found>("GET", `/v1/public/listings/search?${new URLSearchParams(query)}`);
+  const answer = await market.anyone<Found>("GET", `/v1/public/listings/search?${new URLSearchParams(query).toString()}`);
   expect({ status: answer.status, text: answer.text }).toMatchObject({ status: 200 });
   return answer.body;
 };
@@ -153,7 +153,10 @@ describe("pages", () => {
     { cursor: "forged" },
     { page: "2" },
   ])("are refused as invalid: %j", async (query) => {
-    const answer = await market.anyone("GET", `/v1/public/listings/search?${new URLSearchParams(query as Record<string, string>)}`);
+    const answer = await market.anyone(
+      "GET",
+      `/v1/public/listings/search?${new URLSearchParams(query as Record<string, string>).toString()}`,
+    );
     expect(answer).toMatchObject({ status: 400, body: { error: { code: "VALIDATION_FAILED", details: { fields: [{}] } } } });
   });
 

@@ -12,7 +12,7 @@ export interface Dialect {
   bearer: string;
   /** Codes that any endpoint may answer with, beyond its own. */
   everywhere: readonly string[];
-  statusesOf(code: string): readonly number[];
+  statusesOf: (code: string) => readonly number[];
   error: z.ZodType;
 }
 

@@ -1,5 +1,5 @@
 import { fleetprompt } from "@whs/api";
-import type { Element, ElementContent, Root } from "hast";
+import type { Element, Root } from "hast";
 import type { Options as Schema } from "rehype-sanitize";
 import { SKIP, visit } from "unist-util-visit";
 
@@ -37,7 +37,7 @@ export function restrictLinks(): (tree: Root) => void {
         node.properties = { href: address.data, rel };
         return undefined;
       }
-      parent.children.splice(index, 1, ...(node.children as ElementContent[]));
+      parent.children.splice(index, 1, ...node.children);
       return [SKIP, index];
     });
   };

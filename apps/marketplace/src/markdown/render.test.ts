@@ -36,7 +36,7 @@ describe("a text", () => {
         const text = pieces.join("");
         const html = renderMarkdown(text);
         expectHarmless(html);
-        expect(renderMarkdown(`${text}`)).toBe(html);
+        expect(renderMarkdown(text)).toBe(html);
       }),
       { numRuns: 200 },
     );

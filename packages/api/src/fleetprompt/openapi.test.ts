@@ -23,7 +23,9 @@ describe("FleetPrompt's description", () => {
     const described = Object.entries(operation.responses);
     for (const code of endpoint.errors) {
       const statuses: readonly number[] = fleetPromptErrorStatus[code as keyof typeof fleetPromptErrorStatus];
-      expect(described.filter(([, { description }]) => description.split(", ").includes(code)).map(([status]) => Number(status))).toEqual(statuses);
+      expect(described.filter(([, { description }]) => description.split(", ").includes(code)).map(([status]) => Number(status))).toEqual(
+        statuses,
+      );
     }
     const success = operation.responses[endpoint.answer.status]?.content?.["application/json"]?.schema.properties;
     expect(Object.keys(success ?? {})).toContain("requestId");

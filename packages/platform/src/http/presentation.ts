@@ -7,9 +7,9 @@ export interface Presentation {
   idHeader: string;
   /** Field of every JSON answer with the request's id. */
   idField: string;
-  newId(): string;
+  newId: () => string;
   /** Status and body of a failure. */
-  failure(error: AppError, id: string): { status: number; body: object };
+  failure: (error: AppError, id: string) => { status: number; body: object };
 }
 
 /** `{ error: { code, message, details, retryable }, traceId }`. */

@@ -49,7 +49,7 @@ export function fuzzyMode(words: readonly string[]): SearchMode | undefined {
 }
 
 function variantsOf(word: string): string[] {
-  const letters = [...word];
+  const letters = Array.from(word);
   const swapped = letters.slice(1).map((_, index) => {
     const copy = [...letters];
     [copy[index], copy[index + 1]] = [letters[index + 1] ?? "", letters[index] ?? ""];
