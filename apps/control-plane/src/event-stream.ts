@@ -24,7 +24,7 @@ export interface EventConnection {
   /** Sends the last events and ends the answer. */
   end(text: string): void;
   /** Breaks the connection, so that the reader sees that there is more to come. */
-  cut(): void;
+  cut: () => void;
 }
 
 export interface ConnectionOptions {

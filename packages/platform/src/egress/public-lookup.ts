@@ -21,11 +21,11 @@ export function createPublicLookup(servers: readonly string[] = []): LookupFunct
   if (servers.length > 0) resolver.setServers(servers);
   const find = callbackify((hostname: string) => publicAddresses(resolver, hostname));
   return (hostname, options, callback) => {
-    find(hostname, (error, addresses = []) => {
+    find(hostname, (error, addresses) => {
+      if (error !== null) return callback(error, []);
+      if (options.all === true) return callback(null, addresses);
       const [first] = addresses;
-      if (error !== null) callback(error, []);
-      else if (options.all === true) callback(null, addresses);
-      else callback(null, first?.address ?? "", first?.family);
+      callback(null, first?.address ?? "", first?.family);
     });
   };
 }

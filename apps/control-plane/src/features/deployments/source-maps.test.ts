@@ -70,9 +70,9 @@ describe("places in an agent's messages", () => {
   test("stay as they are where no map is kept, and outside of every source", async () => {
     const { sourceMap } = await folder.build({ "src/agent.ts": AGENT, "src/fail.ts": FAIL });
     await keepSourceMap(blobs, "dep_3", sourceMap);
-    const { translate } = createSourceMaps()(blobs);
-    expect(await translate("dep_none", "at agent.js:1:1")).toBe("at agent.js:1:1");
-    expect(await translate("dep_3", "at agent.js:99999:1 and whs-shim.js:1:1")).toBe("at agent.js:99999:1 and whs-shim.js:1:1");
+    const sourceMaps = createSourceMaps()(blobs);
+    expect(await sourceMaps.translate("dep_none", "at agent.js:1:1")).toBe("at agent.js:1:1");
+    expect(await sourceMaps.translate("dep_3", "at agent.js:99999:1 and whs-shim.js:1:1")).toBe("at agent.js:99999:1 and whs-shim.js:1:1");
   });
 
   test("are known without the sources themselves", async () => {

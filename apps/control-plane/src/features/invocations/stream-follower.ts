@@ -20,7 +20,7 @@ export function follow(
   http: HandlerInput<Endpoint>["http"],
   source: EventSource,
   options: { after: number; heartbeatMs: number },
-): { end(): void; cut(): void } {
+): { end: () => void; cut: () => void } {
   let cursor = options.after;
   let blocked = false;
   let waiting = false;

@@ -60,7 +60,7 @@ describe.each(places)("$kind", ({ current }) => {
       ],
       ["a source map comment", { "src/agent.ts": `${agent}\n//# sourceMappingURL=../../secret.json` }],
       ["a source map comment after code", { "src/agent.ts": `${agent} //# sourceMappingURL=../../secret.json` }],
-      ["an absolute source map comment", { "src/agent.ts": `${agent}\n/*# sourceMappingURL=${"/etc/passwd"} */` }],
+      ["an absolute source map comment", { "src/agent.ts": `${agent}\n/*# sourceMappingURL=/etc/passwd */` }],
       [
         "a linked source map",
         { "src/agent.ts": `${agent}\n//# sourceMappingURL=agent.js.map`, "src/agent.js.map": { link: "../../secret.json" } },
