@@ -18,7 +18,8 @@ export interface AgentcoreService {
 
 const entry = path.resolve(import.meta.dirname, "../../agentcore-local/src/main.ts");
 
-export async function startAgentcore(): Promise<AgentcoreService> {
+/** @param environment further variables of the service. */
+export async function startAgentcore(environment: Record<string, string> = {}): Promise<AgentcoreService> {
   const dataDir = await mkdtemp(path.join(tmpdir(), "whs-ac-"));
   const credentials = {
     AGENTCORE_LOCAL_ACCESS_KEY_ID: randomBytes(16).toString("hex"),
@@ -26,7 +27,7 @@ export async function startAgentcore(): Promise<AgentcoreService> {
   };
   const spawnOne = async (port: string): Promise<{ child: ChildProcess; url: string }> => {
     const child = spawn(process.execPath, [entry], {
-      env: { PATH: process.env["PATH"], WHS_DATA_DIR: dataDir, AGENTCORE_PORT: port, LOG_LEVEL: "warn", ...credentials },
+      env: { PATH: process.env["PATH"], WHS_DATA_DIR: dataDir, AGENTCORE_PORT: port, LOG_LEVEL: "warn", ...credentials, ...environment },
       stdio: ["ignore", "inherit", "inherit", "ipc"],
     });
     const [message] = (await Promise.race([

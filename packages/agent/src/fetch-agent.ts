@@ -19,8 +19,8 @@ export async function callFetchAgent(
   waitUntil: FetchContext["waitUntil"],
   stream: boolean,
 ): Promise<Answer> {
-  const { session, signal, traceId } = args;
-  const response = await agent.fetch(invokeRequest(args, stream), args.env, { waitUntil, session, signal, traceId });
+  const { session, signal, traceId, tools } = args;
+  const response = await agent.fetch(invokeRequest(args, stream), args.env, { waitUntil, session, signal, traceId, tools });
   if (!(response instanceof Response)) throw new TypeError("The agent's fetch must return a Response.");
   if (!response.ok) {
     const text = (await response.text()).slice(0, MAX_ERROR_TEXT);

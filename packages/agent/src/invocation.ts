@@ -1,6 +1,6 @@
 import { AnswerError, readAnswer, type AnswerResult, type AnswerSink } from "./answer.ts";
 import { callFetchAgent } from "./fetch-agent.ts";
-import type { Agent, FetchAgent, FetchContext, InvokeArguments } from "./types.ts";
+import type { Agent, FetchAgent, FetchContext, InvokeArguments, Tools } from "./types.ts";
 
 /** The entrypoint exports neither form of an agent; the message tells the author what to export. */
 export class ModuleShapeError extends Error {
@@ -9,11 +9,13 @@ export class ModuleShapeError extends Error {
 
 export type LoadedAgent = { form: "invoke"; agent: Agent<never> } | { form: "fetch"; agent: FetchAgent<never> };
 
-export interface Invocation extends Omit<InvokeArguments<never>, "env"> {
+export interface Invocation extends Omit<InvokeArguments<never>, "env" | "tools"> {
   env: unknown;
   waitUntil: FetchContext["waitUntil"];
   /** Whether the caller wants pieces as they come. */
   stream: boolean;
+  /** None unless told. */
+  tools?: Tools;
 }
 
 /** The agent in a module's namespace: a default export with `invoke` or `fetch`, or exports of these names. */
@@ -30,9 +32,9 @@ export function findAgent(module: Readonly<Record<string, unknown>>): LoadedAgen
 
 /** Runs one invocation to its end. @throws what the agent threw, AnswerError, or the signal's reason. */
 export async function runInvocation(loaded: LoadedAgent, invocation: Invocation, sink: AnswerSink): Promise<AnswerResult> {
-  const { waitUntil, stream, ...args } = invocation;
+  const { waitUntil, stream, tools = {}, ...args } = invocation;
   // What `env` holds is the author's declaration; nothing here looks into it.
-  const typed = args as InvokeArguments<never>;
+  const typed = { ...args, tools } as InvokeArguments<never>;
   if (loaded.form === "invoke") return readAnswer(loaded.agent.invoke(typed), sink);
   return readAnswer(callFetchAgent(loaded.agent, typed, waitUntil, stream), sink);
 }

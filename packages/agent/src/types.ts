@@ -44,6 +44,34 @@ export interface InvokeArguments<Env = Record<string, string>> {
   /** W3C trace context of this call, where the caller or the platform traces: pass it on to whom the agent calls. */
   traceparent?: string;
   options: InvokeOptions;
+  /** Tools that the platform runs beside the agent; each is there when the manifest asks for it and the plan includes it. */
+  tools: Tools;
+}
+
+export interface Tools {
+  codeInterpreter?: CodeInterpreter;
+}
+
+export type CodeLanguage = "python" | "javascript" | "typescript";
+export interface CodeResult {
+  /** Up to 1,048,576 characters each. */
+  stdout: string;
+  stderr: string;
+  /** Other than 0 when the code failed; `stderr` says how. */
+  exitCode: number;
+}
+
+/**
+ * Runs code in a sandbox without the agent's secrets. Definitions and files last until the invocation ends.
+ * Each call counts as one tool call. What cannot be carried out is thrown as an error named `ToolError`.
+ */
+export interface CodeInterpreter {
+  /** `timeoutSeconds`: up to 300, 60 unless told; code that takes longer is ended, and all that it defined with it. */
+  run(order: { language: CodeLanguage; code: string; timeoutSeconds?: number }): Promise<CodeResult>;
+  /** Paths are relative to the directory in which code runs; up to 8 MiB a call. */
+  writeFiles(files: readonly { path: string; content: string | Uint8Array }[]): Promise<void>;
+  /** In the order of `paths`; up to 8 MiB a call. */
+  readFiles(paths: readonly string[]): Promise<{ path: string; content: Uint8Array }[]>;
 }
 
 /** What belongs to one conversation and lasts over its calls, restarts and deployments. */
@@ -96,6 +124,7 @@ export interface FetchContext {
   session: Session;
   signal: AbortSignal;
   traceId: string;
+  tools: Tools;
 }
 
 /** Any web-standard handler is an agent too: it gets `POST /invoke` with the invoke/v1 body. */

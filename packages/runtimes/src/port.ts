@@ -123,6 +123,8 @@ export interface InvokeInput extends DeploymentRef {
   traceparent?: string;
   messages: readonly Message[];
   options: InvokeOptions;
+  /** Tools of the platform that the agent may use in this invocation; absent: none. */
+  tools?: ToolGrant;
   /** Opaque to the provider's clients; absent on stateless agents. */
   providerSessionId?: string;
   /** Whether the caller goes on with a session: one that the runtime no longer has is then expired, not begun anew. */
@@ -132,6 +134,11 @@ export interface InvokeInput extends DeploymentRef {
   /** Aborting tells the runtime to stop. */
   signal: AbortSignal;
   timeoutMs: number;
+}
+export interface ToolGrant {
+  codeInterpreter: boolean;
+  /** What is left of the plan's budgets for this invocation. */
+  left: { toolCalls: number; codeExecutionSeconds: number };
 }
 export interface InvokeOptions {
   maxSteps?: number;

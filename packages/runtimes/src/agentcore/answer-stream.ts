@@ -6,9 +6,13 @@ import { MAX_OUTPUT_BYTES, MAX_WIRE_BYTES, type WrapperFigures, type WrapperLine
 export type AnswerPart =
   | { type: "delta"; text: string }
   | { type: "lines"; lines: WrapperLine[] }
+  /** Not checked: whoever carries it out does. */
+  | { type: "tool"; id: number; order: unknown }
   | { type: "done"; text: string | null; messages: readonly Message[] | null; figures: WrapperFigures }
   | { type: "error"; message: string; retryable: boolean; reason: string };
 
+/** What an agent's orders to tools may add to an answer, all together. */
+const MAX_TOOL_BYTES = 64 * 1024 * 1024;
 /** Upper bound of every count. */
 const MAX_COUNT = 1e12;
 /** Longest error message of an agent that is passed on, in UTF-16 units. */
@@ -72,6 +76,11 @@ function eventPart(event: string, data: string): AnswerPart | null {
     }
     case "lines":
       return { type: "lines", lines: readLines(value) };
+    case "tool": {
+      const { id, order } = asRecord(value);
+      if (!isCount(id)) throw unexpected();
+      return { type: "tool", id, order };
+    }
     case "done": {
       const { messages, whs } = asRecord(value);
       return { type: "done", text: null, messages: readMessages(messages), figures: readFigures(whs) };
@@ -132,8 +141,8 @@ async function* boundBytes(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint
   let size = 0;
   for await (const chunk of body) {
     size += chunk.length;
-    // Log lines come on top of the output.
-    if (size > MAX_WIRE_BYTES + 4 * MAX_LINES * MAX_LINE) throw tooLarge();
+    // Log lines and orders to tools come on top of the output.
+    if (size > MAX_WIRE_BYTES + 4 * MAX_LINES * MAX_LINE + MAX_TOOL_BYTES) throw tooLarge();
     yield chunk;
   }
 }

@@ -4,10 +4,12 @@ import { type InvokeInput, type InvokeOutput, type InvokeStreamEvent, type Invok
 import { type AnswerPart, readAnswer } from "./answer-stream.ts";
 import type { Container, ContainerAnswer, Containers } from "./container.ts";
 import type { InvocationRequest, WrapperLine } from "./protocol.ts";
+import type { ToolFigures, ToolUse } from "./tool-use.ts";
 
 /** What is metered of an invocation that reached the runtime. */
 export interface CallRecord {
   usage: InvokeUsage;
+  tools: ToolFigures;
   failed: boolean;
 }
 export interface CallSurroundings {
@@ -15,6 +17,8 @@ export interface CallSurroundings {
   container: Container;
   /** Looks for the endpoint again when AgentCore does not know it; null when there is none. */
   restore: () => Promise<Container | null>;
+  /** What the agent may ask for; null: nothing. */
+  tools: ToolUse | null;
   lines(lines: readonly WrapperLine[]): void;
   /** Once, when the runtime was reached. */
   record(record: CallRecord): void;
@@ -24,6 +28,8 @@ export interface CallSurroundings {
 
 /** Characters of text that may wait for a slow reader before the container is held back. */
 const HIGH_WATER_CHARACTERS = 256 * 1024;
+/** How long a container may take to receive what came of a tool. */
+const TOOL_ANSWER_MS = 30_000;
 /** How long a container may take to say that it has told the agent to stop, and the agent to stop. */
 const CANCEL_MS = 5_000;
 
@@ -93,10 +99,15 @@ export class Call {
     this.ended = true;
     this.wakeReader?.();
     const reached = this.error?.reached !== false;
-    if (reached) this.surroundings.record({ usage: this.output?.usage ?? this.usage(null, 0), failed: this.hasFailed() });
+    const { tools } = this.surroundings;
+    // Whatever the agent did not wait for ends with it, before it is counted.
+    const toolsEnd = tools?.stop();
+    const usage = this.output?.usage ?? this.usage(null, 0);
+    if (reached) this.surroundings.record({ usage, tools: tools?.figures() ?? noTools, failed: this.hasFailed() });
     this.surroundings.done(
       this.output === null && this.stopped === null && reached && this.error?.message === BROKEN ? "broken" : "usable",
     );
+    await toolsEnd;
   }
 
   private async send(): Promise<ContainerAnswer> {
@@ -118,19 +129,41 @@ export class Call {
       ...(providerSessionId === undefined ? {} : { sessionId: providerSessionId }),
       options,
       metadata: { traceId, ...(traceparent === undefined ? {} : { traceparent }) },
-      whs: { kind: "invoke", eventId, timeoutMs, ...(continuesSession === true ? { continues: true } : {}) },
+      whs: { kind: "invoke", eventId, timeoutMs, ...(continuesSession === true ? { continues: true } : {}), ...this.toolMembers() },
     };
     return this.surroundings.containers.send(this.container, request, {
       signal: this.transport.signal,
-      stream: this.isStream,
+      // Orders to tools come as events, also where the caller waits for the whole answer.
+      stream: this.isStream || this.surroundings.tools !== null,
       ...(traceparent === undefined ? {} : { traceparent }),
     });
+  }
+
+  private toolMembers(): Partial<InvocationRequest["whs"]> {
+    const { tools } = this.surroundings;
+    return tools === null ? {} : { tools: tools.names, ...(this.isStream ? {} : { whole: true }) };
+  }
+
+  /** Carries out what the agent asks of a tool, and brings it what came of it. */
+  private async useTool(id: number, order: unknown): Promise<void> {
+    const { tools, containers } = this.surroundings;
+    const outcome = (await tools?.carryOut(order)) ?? { ok: false, message: "The agent has no tools." };
+    if (this.ended || this.stopped !== null) return;
+    try {
+      await containers.ask(this.container, { whs: { kind: "tool", eventId: this.input.eventId, id, outcome } }, TOOL_ANSWER_MS);
+    } catch {
+      // An agent that cannot hear of it would wait for ever.
+      if (!this.ended) this.transport.abort();
+    }
   }
 
   private take(part: AnswerPart): Promise<void> | undefined {
     switch (part.type) {
       case "lines":
         this.surroundings.lines(part.lines);
+        return;
+      case "tool":
+        void this.useTool(part.id, part.order);
         return;
       case "error":
         this.error = failureOf(part);
@@ -193,6 +226,7 @@ export class Call {
     this.stoppedAt = performance.now();
     this.release();
     this.wakeReader?.();
+    void this.surroundings.tools?.stop();
     void this.cancel();
   }
 
@@ -213,6 +247,7 @@ export class Call {
   }
 }
 
+const noTools: ToolFigures = { toolCalls: 0, codeExecutionSeconds: 0 };
 const BROKEN = "The agent's container ended while the invocation was running.";
 
 function broken(cause?: unknown): ProviderError {

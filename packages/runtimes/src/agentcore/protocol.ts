@@ -27,15 +27,21 @@ export interface InvocationRequest {
   sessionId?: string;
   options?: InvokeOptions;
   metadata: { traceId: string; traceparent?: string };
-  /** `continues`: the session has been here before, or it has expired. */
-  whs: { kind: "invoke"; eventId: string; timeoutMs: number; continues?: boolean };
+  /**
+   * `continues`: the session has been here before, or it has expired. `tools`: what the agent may ask for, in a stream of events;
+   * `whole`: the caller itself waits for the whole answer.
+   */
+  whs: { kind: "invoke"; eventId: string; timeoutMs: number; continues?: boolean; tools?: readonly ToolName[]; whole?: boolean };
 }
+export type ToolName = "codeInterpreter";
 export type WrapperRequest =
   | InvocationRequest
   /** Whether the agent's code could be loaded. */
   | { whs: { kind: "inspect" } }
   /** Ends an invocation of this container, whose own answer then tells how it ended. */
   | { whs: { kind: "cancel"; eventId: string } }
+  /** What came of a tool that a running invocation asked for. */
+  | { whs: { kind: "tool"; eventId: string; id: number; outcome: ToolOutcome } }
   /** Deletes what a session has stored. */
   | { whs: { kind: "forget"; sessionId: string } };
 
@@ -71,7 +77,19 @@ export interface WrapperFailure {
   reason: "cancelled" | "timeout" | "session" | "agent" | "request";
 }
 
-/** Events of a stream: `delta`*, `lines`* between them, then one of `done` and `error`. */
+/** What an agent asks of a tool. Bytes are in base64. */
+export type ToolOrder =
+  | { kind: "run"; language: "python" | "javascript" | "typescript"; code: string; timeoutSeconds: number }
+  | { kind: "writeFiles"; files: readonly { path: string; base64: string }[] }
+  | { kind: "readFiles"; paths: readonly string[] };
+/** Event `tool`: the adapter carries it out, and answers by another request. */
+export interface ToolEvent {
+  id: number;
+  order: ToolOrder;
+}
+export type ToolOutcome = { ok: true; value: unknown } | { ok: false; message: string };
+
+/** Events of a stream: `delta`*, `lines`* and `tool`* between them, then one of `done` and `error`. */
 export interface DoneEvent {
   messages?: readonly Message[];
   whs: WrapperFigures;

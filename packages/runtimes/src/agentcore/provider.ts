@@ -24,6 +24,7 @@ import { endpointName, endpointTags, runtimeSessionId } from "./names.ts";
 import type { AgentcoreProviderOptions } from "./options.ts";
 import type { InspectAnswer, WrapperLine } from "./protocol.ts";
 import { Runtimes, type RuntimeRef } from "./runtimes.ts";
+import { ToolUse } from "./tool-use.ts";
 import { type SessionLease, WarmSessions } from "./warm-sessions.ts";
 
 export function createAgentcoreProvider(options: AgentcoreProviderOptions): RuntimeProvider {
@@ -198,6 +199,7 @@ class AgentcoreProvider implements RuntimeProvider {
       {
         containers: this.containers,
         container,
+        tools: input.tools?.codeInterpreter === true ? new ToolUse(this.clients.data, input.tools, input) : null,
         restore: () => this.restore(input, container),
         lines: (lines) => this.options.log(lines.map((line) => ownedLine(input, line))),
         record: (record) => this.report(input, record),
@@ -237,7 +239,7 @@ class AgentcoreProvider implements RuntimeProvider {
     }
   }
 
-  private report(input: InvokeInput, { usage, failed }: CallRecord): void {
+  private report(input: InvokeInput, { usage, tools, failed }: CallRecord): void {
     const { eventId, userId, agentId, deploymentId, traceId } = input;
     this.options.report({
       eventId,
@@ -251,12 +253,15 @@ class AgentcoreProvider implements RuntimeProvider {
       tokensEstimated: usage.tokensEstimated,
       computeMs: usage.computeMs,
       toolCalls: usage.toolCalls,
-      platformToolCalls: 0,
-      codeExecutionSeconds: 0,
+      platformToolCalls: tools.toolCalls,
+      codeExecutionSeconds: tools.codeExecutionSeconds,
       browserSessions: 0,
       errors: failed ? 1 : 0,
       errorClass: failed ? "runtime" : null,
-      provider: { cloudflare: null, agentcore: { sessionDurationMs: usage.computeMs, toolInvocations: 0, browserInteractions: 0 } },
+      provider: {
+        cloudflare: null,
+        agentcore: { sessionDurationMs: usage.computeMs, toolInvocations: tools.toolCalls, browserInteractions: 0 },
+      },
       costUsdEstimated: this.estimateCost({ requests: 1, tokens: usage.tokens, computeMs: usage.computeMs }),
       traceId,
     });

@@ -3,6 +3,6 @@ export { removeAgent, removeAgentJob } from "./delete-agent.ts";
 export { requireAgent } from "./get-agent.ts";
 export { toAgent } from "./present.ts";
 export { bindAgents } from "./routes.ts";
-export { nameTaken, requireRuntime } from "./rules.ts";
+export { nameTaken, requireRuntime, requireTools } from "./rules.ts";
 export { statusAfterFailure } from "./state.ts";
 export { type AgentRow, lockAgent, updateAgent } from "./store.ts";

@@ -1,4 +1,5 @@
 import type { Agent, RuntimeProviderName } from "@whs/api";
+import type { AgentManifest } from "@whs/artifact";
 import { brokenConstraint, conflict, invalidRequest, limitExceeded } from "@whs/platform/errors";
 import type { Context } from "../../context.ts";
 
@@ -14,6 +15,26 @@ export function requireRuntime(context: Pick<Context, "tiers" | "user">, runtime
       suggestedAction: "Upgrade to a plan that includes AgentCore, or use the cloudflare runtime.",
     },
     `The ${context.user.tier} plan does not include the AgentCore runtime.`,
+  );
+}
+
+/** @throws AppError `LIMIT_EXCEEDED` when the manifest asks for a tool that the plan does not include. */
+export function requireTools(context: Pick<Context, "tiers" | "user">, { capabilities }: Pick<AgentManifest, "capabilities">): void {
+  const { codeInterpreterEnabled, browserEnabled } = context.tiers[context.user.tier];
+  const lacks = [
+    ...(capabilities.codeInterpreter === true && !codeInterpreterEnabled ? ["code interpreter"] : []),
+    ...(capabilities.browser === true && !browserEnabled ? ["browser"] : []),
+  ];
+  if (lacks.length === 0) return;
+  throw limitExceeded(
+    {
+      limitType: "runtimeGated",
+      periodKey: null,
+      current: 0,
+      limit: 0,
+      suggestedAction: "Upgrade to a plan that includes it, or remove it from the manifest's capabilities.",
+    },
+    `The ${context.user.tier} plan does not include the ${lacks.join(" and the ")}.`,
   );
 }
 

@@ -1,7 +1,7 @@
 import type { Agent, Deployment } from "@whs/api";
 import { conflict, notFound } from "@whs/platform/errors";
 import type { Context } from "../../context.ts";
-import { lockAgent, requireRuntime, toAgent } from "../agents/index.ts";
+import { lockAgent, requireRuntime, requireTools, toAgent } from "../agents/index.ts";
 import { pointTo } from "./end-deploy.ts";
 import { toDeployment } from "./present.ts";
 import { canServe } from "./state.ts";
@@ -25,6 +25,7 @@ export async function activateDeployment(
     if (!canServe(deployment.status))
       throw conflict(deployment.status === "failed" ? "A failed deployment cannot be activated." : "The deployment is still deploying.");
     requireRuntime(context, deployment.runtime_provider);
+    if (deployment.manifest !== null) requireTools(context, deployment.manifest);
     const row = deployment.status === "rolled_back" ? await setDeploymentStatus(transaction, deployment.id, "active") : deployment;
     return { agent: toAgent(await pointTo(transaction, agent, deployment.id, null)), deployment: toDeployment(row) };
   });

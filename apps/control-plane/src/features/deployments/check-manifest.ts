@@ -16,6 +16,12 @@ export async function checkManifest(
       { fieldName: "agent.config.json:runtime", message: `is ${manifest.runtime}, but the agent runs on ${agent.runtime_provider}` },
     ]);
   }
+  const tools = (["codeInterpreter", "browser"] as const).filter((tool) => manifest.capabilities[tool] === true);
+  if (manifest.runtime !== "agentcore" && tools.length > 0) {
+    throw invalidRequest(
+      tools.map((tool) => ({ fieldName: `agent.config.json:capabilities.${tool}`, message: "is only on the agentcore runtime" })),
+    );
+  }
   const set = await setKeysOf(db, agent.id);
   const missing = manifest.env.requiredKeys.filter((key) => !set.has(key));
   if (missing.length > 0) {

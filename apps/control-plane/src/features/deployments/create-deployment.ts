@@ -5,7 +5,7 @@ import { AppError, brokenConstraint, conflict, notFound } from "@whs/platform/er
 import { newId } from "@whs/platform/ids";
 import type { Context } from "../../context.ts";
 import type { Schema } from "../../database.ts";
-import { type AgentRow, lockAgent, requireAgent, requireRuntime, updateAgent } from "../agents/index.ts";
+import { type AgentRow, lockAgent, requireAgent, requireRuntime, requireTools, updateAgent } from "../agents/index.ts";
 import { checkBundle } from "./check-bundle.ts";
 import { checkManifest } from "./check-manifest.ts";
 import { deployJob } from "./deploy.ts";
@@ -98,6 +98,7 @@ async function checkArtifact(
   if (upload === undefined) throw notFound("Upload");
   const manifest = await checkBundle(context.blobs, upload.blob_key);
   await checkManifest(context.db, agent, manifest);
+  requireTools(context, manifest);
   const checksum = `sha256:${upload.sha256}`;
   return { artifact: { type: "uploaded_bundle", source: { uploadId: upload.id, checksum, sizeBytes: upload.size_bytes } }, manifest };
 }

@@ -5,7 +5,7 @@ import type { InvokeInput, Message } from "@whs/runtimes";
 import type { RuntimeProvider } from "@whs/runtimes";
 import { requireRuntime } from "../agents/index.ts";
 import type { Context } from "../../context.ts";
-import type { Admission } from "../limits/index.ts";
+import { type Admission, grantTools } from "../limits/index.ts";
 import type { Gateway } from "./gateway.ts";
 import type { Route } from "./routing.ts";
 import { findSession } from "./store.ts";
@@ -42,6 +42,7 @@ export async function prepareInvocation(gateway: Gateway, context: Context, requ
   const provider = context.providers[route.runtimeProvider];
   if (provider === undefined) throw new AppError("UNAVAILABLE", `This installation has no ${route.runtimeProvider} runtime.`);
   const sessionId = route.active.sessionful ? await openSession(gateway, context, request) : refuseSession(request.body.sessionId);
+  const tools = route.active.codeInterpreter ? await grantTools(context) : undefined;
   const messages = toMessages(request.body.input);
   const admission = await gateway.limits.admit(context, {
     agentId: request.agentId,
@@ -63,6 +64,7 @@ export async function prepareInvocation(gateway: Gateway, context: Context, requ
       ...(request.traceparent === undefined ? {} : { traceparent: request.traceparent }),
       messages,
       options: toOptions(request.body.options),
+      ...(tools === undefined ? {} : { tools }),
       ...(sessionId === undefined ? {} : { providerSessionId: sessionId, continuesSession: request.body.sessionId !== undefined }),
       ...(route.active.providerRef === null ? {} : { providerRef: route.active.providerRef }),
     },

@@ -12,7 +12,7 @@ export interface Route {
   status: AgentStatus;
   runtimeProvider: RuntimeProviderName;
   /** The deployment that serves. */
-  active: { deploymentId: string; sessionful: boolean; providerRef: DeployOutput["providerRef"] | null } | null;
+  active: { deploymentId: string; sessionful: boolean; codeInterpreter: boolean; providerRef: DeployOutput["providerRef"] | null } | null;
 }
 
 export interface Routing {

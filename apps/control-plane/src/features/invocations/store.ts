@@ -29,7 +29,12 @@ export async function findRoute(db: Kysely<Schema>, agentId: string): Promise<Ro
     active:
       row.deployment_id === null
         ? null
-        : { deploymentId: row.deployment_id, sessionful: row.manifest?.sessionful ?? true, providerRef: row.provider_ref },
+        : {
+            deploymentId: row.deployment_id,
+            sessionful: row.manifest?.sessionful ?? true,
+            codeInterpreter: row.manifest?.capabilities.codeInterpreter === true,
+            providerRef: row.provider_ref,
+          },
   };
 }
 

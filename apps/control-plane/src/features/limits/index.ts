@@ -8,3 +8,4 @@ export { createRequestLimits } from "./request-limits.ts";
 export { settleReservations } from "./settle.ts";
 export { createSlots } from "./slots.ts";
 export { readPending } from "./store.ts";
+export { grantTools } from "./tools.ts";

@@ -68,6 +68,18 @@ async function readUsed(db: Kysely<Schema>, userId: string, period: string): Pro
   return row === undefined ? nothing : { requests: row.requests, tokens: row.tokens, computeMs: row.compute_ms };
 }
 
+/** Of the platform's tools, as events have counted it. */
+export async function readToolsUsed(
+  db: Kysely<Schema>,
+  userId: string,
+  period: string,
+): Promise<{ toolCalls: number; codeExecutionSeconds: number }> {
+  const { rows } = await sql<{ toolCalls: number; codeExecutionSeconds: number }>`
+    select coalesce(sum(platform_tool_calls), 0) as "toolCalls", coalesce(sum(code_execution_seconds), 0) as "codeExecutionSeconds"
+    from whs.usage_counters where user_id = ${userId} and period = ${period}`.execute(db);
+  return rows[0] ?? { toolCalls: 0, codeExecutionSeconds: 0 };
+}
+
 export interface LeaseState extends LeaseKey {
   granted: Amounts;
   spent: Amounts;

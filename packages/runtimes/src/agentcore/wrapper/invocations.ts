@@ -1,9 +1,10 @@
 import { createSession, describeFailure, type LoadedAgent, runInvocation, statelessSession } from "@whs/agent/runtime";
 import type { Message } from "@whs/agent";
-import { MAX_OUTPUT_BYTES, type WrapperFailure, type WrapperFigures } from "../protocol.ts";
+import { MAX_OUTPUT_BYTES, type ToolEvent, type ToolOutcome, type WrapperFailure, type WrapperFigures } from "../protocol.ts";
 import { type AgentLog, LogCollector } from "./logs.ts";
 import type { Invocation } from "./requests.ts";
 import type { SessionStores } from "./session-store.ts";
+import { ToolOrders } from "./tools.ts";
 
 export interface InvocationResult {
   messages: readonly Message[] | null;
@@ -25,6 +26,18 @@ export interface RunningInvocation {
   readonly lines: LogCollector;
   /** Tells the agent to stop. */
   stop(reason: "cancelled" | "timeout"): void;
+  /** @returns whether the agent waits for it. */
+  settleTool(id: number, outcome: ToolOutcome): boolean;
+}
+
+/** Where an invocation's output goes. */
+export interface Outputs {
+  /** Whether the agent is to send pieces as they come. */
+  stream: boolean;
+  /** Gets each piece, and holds the agent back while its promise is open. */
+  text(piece: string): void | Promise<void>;
+  /** Absent where there is no way for tools. */
+  tool?: (event: ToolEvent) => void;
 }
 
 const EXPIRED: WrapperFailure = { code: "RUNTIME_ERROR", message: "Session expired.", retryable: false, reason: "session" };
@@ -70,30 +83,38 @@ export class Invocations {
     for (const running of this.running) running.stop("cancelled");
   }
 
-  /** Runs one invocation to its end; `text` gets each piece, and holds the agent back while its promise is open. */
+  /** @returns whether the invocation runs here and waits for it. */
+  settleTool(eventId: string, id: number, outcome: ToolOutcome): boolean {
+    return this.byEvent.get(eventId)?.settleTool(id, outcome) === true;
+  }
+
+  /** Runs one invocation to its end. */
   start(
     surroundings: AgentSurroundings,
     invocation: Invocation,
-    stream: boolean,
-    text: (piece: string) => void | Promise<void>,
+    outputs: Outputs,
   ): { running: RunningInvocation; ending: Promise<Ending> } {
     const { log } = surroundings;
     const controller = new AbortController();
     const lines = new LogCollector();
+    const { tool } = outputs;
+    const orders = new ToolOrders(tool === undefined ? [] : invocation.tools, (event) => tool?.(event), controller.signal);
     let ended = false;
     const running: RunningInvocation = {
       lines,
       // In the invocation's own context: what the agent writes when it is told belongs to it.
       stop: (reason) => (ended ? undefined : log.collect(lines, () => controller.abort(new Stopped(reason)))),
+      settleTool: (id, outcome) => orders.settle(id, outcome),
     };
     this.enter(running, invocation.eventId);
     // A container that was still starting may hear of the end before the beginning.
     if (invocation.eventId !== null && this.cancelled.delete(invocation.eventId)) running.stop("cancelled");
     const timer = setTimeout(() => running.stop("timeout"), invocation.timeoutMs + GRACE_MS);
     const ending = log
-      .collect(lines, () => this.run(surroundings, invocation, stream, text, controller.signal))
+      .collect(lines, () => this.run(surroundings, invocation, outputs, orders, controller.signal))
       .finally(() => {
         ended = true;
+        orders.end();
         clearTimeout(timer);
         this.leave(running, invocation.eventId);
       });
@@ -103,8 +124,8 @@ export class Invocations {
   private async run(
     surroundings: AgentSurroundings,
     invocation: Invocation,
-    stream: boolean,
-    text: (piece: string) => void | Promise<void>,
+    outputs: Outputs,
+    orders: ToolOrders,
     signal: AbortSignal,
   ): Promise<Ending> {
     const { agent, env, sessions, sessionful, log } = surroundings;
@@ -123,10 +144,11 @@ export class Invocations {
           env: { ...env },
           session: visit === null || sessionId === null ? statelessSession() : createSession(sessionId, visit.store),
           signal,
-          stream,
+          stream: outputs.stream,
+          tools: orders.tools,
           waitUntil: (promise) => this.keepBusy(promise, log),
         },
-        { text, signal, maxBytes: MAX_OUTPUT_BYTES },
+        { text: (piece) => outputs.text(piece), signal, maxBytes: MAX_OUTPUT_BYTES },
       );
       const { tokens, toolCalls, characters } = answered;
       const stored = visit === null ? false : !visit.store.isEmpty();

@@ -1,6 +1,6 @@
 /** Reads what `/invocations` was sent: the adapter's requests, and plain invoke/v1. Checked by hand: the wrapper has no dependencies. */
 import type { InvokeOptions, Message } from "@whs/agent";
-import type { WrapperRequest } from "../protocol.ts";
+import type { ToolName, ToolOutcome, WrapperRequest } from "../protocol.ts";
 
 export class RequestError extends Error {
   override readonly name = "RequestError";
@@ -17,6 +17,9 @@ export interface Invocation {
   timeoutMs: number;
   /** Whether the session must have been here before. */
   continues: boolean;
+  tools: readonly ToolName[];
+  /** Whether the caller takes the whole answer at once, whatever this answer's form. */
+  whole: boolean;
 }
 export type ParsedRequest = { kind: "invoke"; invocation: Invocation } | Exclude<WrapperRequest["whs"], { kind: "invoke" }>;
 
@@ -34,6 +37,8 @@ export function parseRequest(text: string, traceIdHeader: string | undefined): P
       return { kind: "cancel", eventId: asText(whs["eventId"], "whs.eventId") };
     case "forget":
       return { kind: "forget", sessionId: asText(whs["sessionId"], "whs.sessionId") };
+    case "tool":
+      return { kind: "tool", eventId: asText(whs["eventId"], "whs.eventId"), id: asNumber(whs["id"], "whs.id"), outcome: readOutcome(whs) };
     case undefined:
     case "invoke":
       return { kind: "invoke", invocation: readInvocation(body, whs, traceIdHeader) };
@@ -54,7 +59,14 @@ function readInvocation(body: Fields, whs: Fields, traceIdHeader: string | undef
     eventId: optional(whs["eventId"], (value) => asText(value, "whs.eventId")),
     timeoutMs: Math.min(timeoutMs, MAX_TIMEOUT_MS),
     continues: whs["continues"] === true,
+    tools: Array.isArray(whs["tools"]) && whs["tools"].includes("codeInterpreter") ? ["codeInterpreter"] : [],
+    whole: whs["whole"] === true,
   };
+}
+
+function readOutcome(whs: Fields): ToolOutcome {
+  const { ok, value, message } = asRecord(whs["outcome"], "whs.outcome");
+  return ok === true ? { ok, value } : { ok: false, message: asText(message, "whs.outcome.message") };
 }
 
 function readMessages(input: Fields): Message[] {

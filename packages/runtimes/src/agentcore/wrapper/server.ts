@@ -66,6 +66,10 @@ async function answer(
     throw error;
   }
   if (parsed.kind === "cancel") return sendJson(response, 200, { whs: { cancelled: invocations.cancel(parsed.eventId) } });
+  if (parsed.kind === "tool") {
+    const taken = invocations.settleTool(parsed.eventId, parsed.id, parsed.outcome);
+    return sendJson(response, 200, { whs: { taken } });
+  }
   if (parsed.kind === "forget") {
     options.sessions.forget(parsed.sessionId);
     return sendJson(response, 200, { whs: { forgotten: true } });
@@ -87,8 +91,11 @@ function inspected(loaded: LoadedAgent | LoadError): InspectAnswer {
 async function unary(surroundings: AgentSurroundings, invocations: Invocations, invocation: Invocation, response: ServerResponse) {
   let text = "";
   const startedAt = performance.now();
-  const { running, ending } = invocations.start(surroundings, invocation, false, (piece) => {
-    text += piece;
+  const { running, ending } = invocations.start(surroundings, invocation, {
+    stream: false,
+    text(piece) {
+      text += piece;
+    },
   });
   response.on("close", () => running.stop("cancelled"));
   const ended = await ending;
@@ -113,8 +120,12 @@ async function unary(surroundings: AgentSurroundings, invocations: Invocations, 
 async function stream(surroundings: AgentSurroundings, invocations: Invocations, invocation: Invocation, response: ServerResponse) {
   const startedAt = performance.now();
   const events = new EventWriter(response);
-  const { running, ending } = invocations.start(surroundings, invocation, true, (piece) => events.text(piece));
   const isOurs = invocation.eventId !== null;
+  const { running, ending } = invocations.start(surroundings, invocation, {
+    stream: !invocation.whole,
+    text: (piece) => events.text(piece),
+    ...(isOurs ? { tool: (event) => void events.send("tool", event) } : {}),
+  });
   response.on("close", () => running.stop("cancelled"));
   if (isOurs) running.lines.onLine = () => void events.send("lines", running.lines.take(false));
   const heartbeat = setInterval(() => response.write(":\n\n"), HEARTBEAT_MS);

@@ -1,0 +1,72 @@
+/** The agent's side of the platform's tools: each call goes out as an order, and waits for its outcome. */
+import type { CodeInterpreter, Tools } from "@whs/agent";
+import type { ToolEvent, ToolName, ToolOrder, ToolOutcome } from "../protocol.ts";
+
+/** Agents tell it from other errors by its name. */
+class ToolError extends Error {
+  override readonly name = "ToolError";
+}
+
+const DEFAULT_TIMEOUT_SECONDS = 60;
+
+export class ToolOrders {
+  readonly tools: Tools;
+  private readonly waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: unknown) => void }>();
+  private readonly send: (event: ToolEvent) => void;
+  private readonly signal: AbortSignal;
+  private last = 0;
+  private ended = false;
+
+  constructor(names: readonly ToolName[], send: (event: ToolEvent) => void, signal: AbortSignal) {
+    this.send = send;
+    this.signal = signal;
+    this.tools = names.includes("codeInterpreter") ? { codeInterpreter: this.codeInterpreter() } : {};
+    signal.addEventListener("abort", () => this.rejectAll(signal.reason));
+  }
+
+  /** @returns whether it was waited for. */
+  settle(id: number, outcome: ToolOutcome): boolean {
+    const order = this.waiting.get(id);
+    if (order === undefined) return false;
+    this.waiting.delete(id);
+    if (outcome.ok) order.resolve(outcome.value);
+    else order.reject(new ToolError(outcome.message));
+    return true;
+  }
+
+  end(): void {
+    this.ended = true;
+    this.rejectAll(new ToolError("The invocation has ended."));
+  }
+
+  private order(order: ToolOrder): Promise<unknown> {
+    if (this.signal.aborted) return Promise.reject(this.signal.reason as Error);
+    if (this.ended) return Promise.reject(new ToolError("The invocation has ended."));
+    this.last += 1;
+    const id = this.last;
+    return new Promise((resolve, reject) => {
+      this.waiting.set(id, { resolve, reject });
+      this.send({ id, order });
+    });
+  }
+
+  private rejectAll(reason: unknown): void {
+    for (const { reject } of this.waiting.values()) reject(reason);
+    this.waiting.clear();
+  }
+
+  private codeInterpreter(): CodeInterpreter {
+    return {
+      run: async ({ language, code, timeoutSeconds = DEFAULT_TIMEOUT_SECONDS }) =>
+        (await this.order({ kind: "run", language, code, timeoutSeconds })) as Awaited<ReturnType<CodeInterpreter["run"]>>,
+      writeFiles: async (files) => {
+        const encoded = files.map(({ path, content }) => ({ path, base64: Buffer.from(content as Uint8Array).toString("base64") }));
+        await this.order({ kind: "writeFiles", files: encoded });
+      },
+      readFiles: async (paths) => {
+        const files = (await this.order({ kind: "readFiles", paths })) as { path: string; base64: string }[];
+        return files.map(({ path, base64 }) => ({ path, content: new Uint8Array(Buffer.from(base64, "base64")) }));
+      },
+    };
+  }
+}
