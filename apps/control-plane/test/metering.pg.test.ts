@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { buffer } from "node:stream/consumers";
+import { newId } from "@whs/platform/ids";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse, stringify } from "yaml";
 import { createAgent, deploy } from "./deploy.ts";
@@ -89,10 +90,12 @@ interface Caller {
 
 async function callerOf(tier: string): Promise<Caller> {
   const person = await plane.user(tier);
-  await person.request("GET", "/v1/me");
-  await plane.pool.query("update whs.users set subscription_tier = $1 where external_id = $2", [tier, person.externalId]);
-  const tierNow = async () => (await person.request<{ user: { subscriptionTier: string } }>("GET", "/v1/me")).body.user.subscriptionTier;
-  await expect.poll(tierNow).toBe(tier);
+  // On the plan before it is seen first: no gateway remembers another one.
+  await plane.pool.query("insert into whs.users (id, external_id, subscription_tier) values ($1, $2, $3)", [
+    newId("usr"),
+    person.externalId,
+    tier,
+  ]);
   const agentId = await createAgent(person, `metered-${tier}`);
   await deploy(person, agentId, agent);
   return {
