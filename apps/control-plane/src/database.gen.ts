@@ -190,6 +190,7 @@ export interface WhsMetricsEvents {
   error_class: string | null;
   errors: number;
   event_id: string;
+  is_fallback: Generated<boolean>;
   llm_tokens: number;
   platform_tool_calls: number;
   provider: Json;

@@ -82,7 +82,7 @@ export interface EventStream {
   send(event: string, data: unknown): Promise<void>;
   end(): void;
   /** Breaks the connection. */
-  cut(): void;
+  cut: () => void;
 }
 
 /** Starts a stream of events that nobody can resume; ids count from 1. */

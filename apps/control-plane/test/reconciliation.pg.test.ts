@@ -11,7 +11,7 @@ import type { SystemContext } from "../src/context.ts";
 import type { FinishedPass, Schema, UsageSums } from "../src/database.ts";
 import { settleReservations } from "../src/features/limits/index.ts";
 import { deleteExpired } from "../src/features/retention/index.ts";
-import { insertEvents } from "../src/features/telemetry/store.ts";
+import { type AcceptedEvent, insertEvents } from "../src/features/telemetry/store.ts";
 import { reconcileUsage } from "../src/features/usage/index.ts";
 import { readTiers } from "../src/tiers.ts";
 import { startControlPlane } from "./harness.ts";
@@ -55,17 +55,26 @@ async function addUser(): Promise<string> {
   return id;
 }
 
+interface Over {
+  llmTokens?: number;
+  computeMs?: number;
+  errors?: 0 | 1;
+  timestamp?: string;
+  runtimeProvider?: "cloudflare" | "agentcore";
+}
+
 /** Counts events as the ingestion does: rows, counters and rollups in one transaction. */
-async function count(
-  userId: string,
-  events: number,
-  atMs = clock,
-  over: { llmTokens?: number; runtimeProvider?: "cloudflare" | "agentcore" } = {},
-) {
+async function count(userId: string, events: number, atMs = clock, over: Over = {}) {
   const ids = createIds({ now: () => atMs });
-  const accepted = Array.from({ length: events }, () => ({
-    eventId: ids.newId("evt"),
+  const accepted = Array.from({ length: events }, () => accept(ids.newId("evt"), userId, atMs, over));
+  await insertEvents(database.kysely, accepted, settleReservations);
+}
+
+function accept(eventId: string, userId: string, atMs: number, over: Over, isFallback = false): AcceptedEvent {
+  return {
+    eventId,
     day: dayOf(atMs),
+    isFallback,
     event: {
       userId,
       agentId: "agt_x",
@@ -86,8 +95,7 @@ async function count(
       traceId: "trace",
       ...over,
     },
-  }));
-  await insertEvents(database.kysely, accepted, settleReservations);
+  };
 }
 
 const billed = async (userId: string, period = dayOf(clock).slice(0, 7)): Promise<UsageSums | undefined> =>
@@ -294,3 +302,77 @@ async function killInTheMiddleOfAStep(): Promise<void> {
   await blocker.query("rollback");
   blocker.release();
 }
+
+describe("a runtime's event that comes after the gateway's word for it", () => {
+  const insert = (...events: AcceptedEvent[]) => insertEvents(database.kysely, events, settleReservations);
+  const counted = async (user: string) =>
+    (
+      await database.pool.query(
+        "select requests::int, tokens, compute_ms, errors::int from whs.usage_counters where user_id = $1 and runtime_provider = 'cloudflare'",
+        [user],
+      )
+    ).rows[0];
+  const hours = async () =>
+    (
+      await database.pool.query(
+        "select hour, requests::int, tokens, compute_ms, errors::int from whs.usage_hourly where requests <> 0 order by hour",
+      )
+    ).rows;
+
+  it("takes its place in rows, counters and hours, once, and leaves no drift", async () => {
+    const user = await addUser();
+    const id = newId("evt");
+    const own = { llmTokens: 70, computeMs: 12.5, errors: 0 as const, timestamp: new Date(clock - 3_600_000).toISOString() };
+    const word = accept(id, user, clock, { llmTokens: 0, computeMs: 900, errors: 1 }, true);
+    await insert(word);
+    expect(await counted(user)).toEqual({ requests: 1, tokens: 0, compute_ms: 900, errors: 1 });
+    const late = accept(id, user, clock, own);
+    expect(await insert(late)).toEqual(new Set());
+    for (const again of [late, word, accept(id, user, clock, { llmTokens: 9 })]) await insert(again);
+    const sums = { requests: 1, tokens: 70, compute_ms: 12.5, errors: 0 };
+    expect(await counted(user)).toEqual(sums);
+    expect(await hours()).toEqual([{ hour: new Date(Math.floor((clock - 3_600_000) / 3_600_000) * 3_600_000), ...sums }]);
+    expect(await pass()).toMatchObject({ accounts: 1, drifting: 0, drift: noDrift });
+    expect(await billed(user)).toMatchObject({ requests: 1, tokens: 70 });
+  });
+
+  it("is the one that counts when both are written together", async () => {
+    const user = await addUser();
+    const id = newId("evt");
+    await insert(accept(id, user, clock, { llmTokens: 4 }), accept(id, user, clock, { llmTokens: 0 }, true));
+    expect(await counted(user)).toMatchObject({ requests: 1, tokens: 4 });
+  });
+
+  it("changes nothing of an event that came itself, and never whose it is", async () => {
+    const [user, other] = [await addUser(), await addUser()];
+    const id = newId("evt");
+    await insert(accept(id, user, clock, { llmTokens: 5 }));
+    await insert(accept(id, user, clock, { llmTokens: 500 }));
+    expect(await counted(user)).toMatchObject({ requests: 1, tokens: 5 });
+    const lost = newId("evt");
+    await insert(accept(lost, user, clock, {}, true));
+    const stolen = accept(lost, other, clock, { llmTokens: 500 });
+    await expect(insert(stolen)).resolves.toEqual(new Set());
+    expect(await counted(other)).toBeUndefined();
+    await expect(
+      database.pool.query("update whs.metrics_events set user_id = $1, is_fallback = false where event_id = $2", [other, lost]),
+    ).rejects.toThrow("does not change");
+    await expect(database.pool.query("update whs.metrics_events set llm_tokens = 0 where event_id = $1", [id])).rejects.toThrow(
+      "does not change",
+    );
+  });
+
+  it("is counted exactly when word and event come at once, from many sides", async () => {
+    const user = await addUser();
+    const ids = Array.from({ length: 40 }, () => newId("evt"));
+    await Promise.all(
+      [true, false, false].flatMap((isFallback) =>
+        ids.map((id) =>
+          insert(accept(id, user, clock, isFallback ? { llmTokens: 0, computeMs: 50 } : { llmTokens: 3, computeMs: 2 }, isFallback)),
+        ),
+      ),
+    );
+    expect(await counted(user)).toMatchObject({ requests: 40, tokens: 120, compute_ms: expect.closeTo(80, 6) });
+    expect(await pass()).toMatchObject({ drifting: 0 });
+  });
+});

@@ -8,7 +8,11 @@ import { type LeaseKey, settleLeases } from "./store.ts";
 /** Takes what events have counted from the leases of the gateways that accepted the invocations. */
 export async function settleReservations(
   transaction: Transaction<Schema>,
-  events: readonly { eventId: string; day: string; event: Pick<TelemetryEvent, "userId" | "requests" | "llmTokens" | "computeMs"> }[],
+  events: readonly {
+    eventId: string;
+    day: string;
+    event: Pick<TelemetryEvent, "userId" | "llmTokens" | "computeMs"> & { requests: number };
+  }[],
 ): Promise<void> {
   const settlements = new Map<string, LeaseKey & Amounts>();
   for (const { eventId, day, event } of events) {

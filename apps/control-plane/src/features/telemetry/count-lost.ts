@@ -8,7 +8,7 @@ const atOnce = 1000;
 
 /**
  * Counts invocations whose runtime event has not come (pattern B): the gateway knows that they reached the runtime and
- * how long they took. The invocation's id makes a late event of the runtime a duplicate.
+ * how long they took. An event of the runtime that comes later takes its place.
  */
 export async function countLostInvocations(ingestion: TelemetryIngestion, context: SystemContext): Promise<number> {
   const now = context.now().getTime();

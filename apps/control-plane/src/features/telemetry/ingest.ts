@@ -13,7 +13,7 @@ import { createTelemetryVerifier, type SignedReport, type TelemetryVerifier } fr
 export interface TelemetryIngestion {
   /** @throws AppError */
   ingest(context: SystemContext, report: SignedReport): Promise<{ duplicate: boolean }>;
-  /** Counts an event that needs no signature: the gateway's own. */
+  /** Counts an invocation by the gateway's own word, until the runtime's event comes. */
   count(event: TelemetryEvent & { eventId: string }): Promise<{ duplicate: boolean }>;
   flush(): Promise<void>;
 }
@@ -60,9 +60,9 @@ export function createTelemetryIngestion(dependencies: Dependencies): TelemetryI
       requirePlausibleTime(event.timestamp, context.now());
       if (event.eventId !== undefined) requirePlausibleTime(new Date(idTimeMs(event.eventId)).toISOString(), context.now(), "eventId");
       const eventId = event.eventId ?? eventIdFor(event.deploymentId, event.traceId, event.timestamp);
-      return add({ eventId, day: dayOf(eventId), event });
+      return add({ eventId, day: dayOf(eventId), event, isFallback: false });
     },
-    count: (event) => add({ eventId: event.eventId, day: dayOf(event.eventId), event }),
+    count: (event) => add({ eventId: event.eventId, day: dayOf(event.eventId), event, isFallback: true }),
     flush: () => group.flush(),
   };
 }

@@ -1,6 +1,6 @@
 import type { TelemetryEvent } from "@whs/api";
 import { type Kysely, sql, type Transaction } from "kysely";
-import type { Schema, TelemetryAuthRef } from "../../database.ts";
+import type { Row, Schema, TelemetryAuthRef } from "../../database.ts";
 
 /** What a signature and an event are checked against. */
 export interface TelemetryOwner {
@@ -33,21 +33,37 @@ export interface AcceptedEvent {
   /** `YYYY-MM-DD`, UTC */
   day: string;
   event: TelemetryEvent;
+  /** Whether the gateway says it, because the runtime has not. */
+  isFallback: boolean;
+}
+
+/** What is added to the totals: an event, or one with its figures below zero, which takes it from them. */
+interface Change {
+  eventId: string;
+  day: string;
+  event: Omit<TelemetryEvent, "requests" | "errors"> & { requests: number; errors: number };
 }
 
 /** Settles in the same transaction what gateways reserved for events that are new. */
-export type Settle = (transaction: Transaction<Schema>, events: readonly AcceptedEvent[]) => Promise<void>;
+export type Settle = (transaction: Transaction<Schema>, changes: readonly Change[]) => Promise<void>;
 
 /**
- * Inserts events and adds those that are new to the totals, all in one transaction. Rows are written in a fixed order,
- * so that two writers cannot lock each other out.
+ * Inserts events and adds those that are new to the totals, all in one transaction; a runtime's event that comes after the
+ * gateway's word for it takes its place. Rows are written in a fixed order, so that two writers cannot lock each other out.
  * @returns the ids that were new.
  */
 export function insertEvents(db: Kysely<Schema>, events: readonly AcceptedEvent[], settle: Settle): Promise<Set<string>> {
-  const unique = [...new Map(events.map((event) => [event.eventId, event])).values()].toSorted((a, b) => (a.eventId < b.eventId ? -1 : 1));
+  const byId = new Map(events.map((event) => [event.eventId, event]));
+  // Of both in one group the runtime's own is the one to keep.
+  for (const event of events) if (!event.isFallback && byId.get(event.eventId)?.isFallback) byId.set(event.eventId, event);
+  const unique = [...byId.values()].toSorted((a, b) => (a.eventId < b.eventId ? -1 : 1));
   return db.transaction().execute(async (transaction) => {
     const inserted = await insertNew(transaction, unique);
-    const fresh = unique.filter(({ eventId }) => inserted.has(eventId));
+    const known = unique.filter(({ eventId, isFallback }) => !inserted.has(eventId) && !isFallback);
+    const fresh: Change[] = [
+      ...unique.filter(({ eventId }) => inserted.has(eventId)),
+      ...(known.length > 0 ? await replaceFallbacks(transaction, known) : []),
+    ];
     if (fresh.length > 0) {
       await addToCounters(transaction, fresh);
       await addToHours(transaction, fresh);
@@ -61,16 +77,56 @@ async function insertNew(transaction: Transaction<Schema>, events: readonly Acce
   const column = <T>(pick: (event: TelemetryEvent) => T): T[] => events.map(({ event }) => pick(event));
   const { rows } = await sql<{ event_id: string }>`
     insert into whs.metrics_events (day, event_id, user_id, agent_id, deployment_id, runtime_provider, trace_id, at, requests, llm_tokens, tokens_estimated, compute_ms,
-      tool_calls, platform_tool_calls, code_execution_seconds, browser_sessions, errors, error_class, provider, cost_usd_estimated)
+      tool_calls, platform_tool_calls, code_execution_seconds, browser_sessions, errors, error_class, provider, cost_usd_estimated, is_fallback)
     select * from unnest(
       ${events.map((e) => e.day)}::date[], ${events.map((e) => e.eventId)}::text[], ${column((e) => e.userId)}::text[], ${column((e) => e.agentId)}::text[], ${column((e) => e.deploymentId)}::text[],
       ${column((e) => e.runtimeProvider)}::text[], ${column((e) => e.traceId)}::text[], ${column((e) => e.timestamp)}::timestamptz[], ${column((e) => e.requests)}::int[], ${column((e) => e.llmTokens)}::float8[],
       ${column((e) => e.tokensEstimated)}::bool[], ${column((e) => e.computeMs)}::float8[], ${column((e) => e.toolCalls)}::float8[], ${column((e) => e.platformToolCalls)}::float8[],
       ${column((e) => e.codeExecutionSeconds)}::float8[], ${column((e) => e.browserSessions)}::float8[], ${column((e) => e.errors)}::int2[], ${column((e) => e.errorClass ?? null)}::text[],
-      ${column((e) => JSON.stringify(e.provider))}::jsonb[], ${column((e) => e.costUsdEstimated)}::float8[])
+      ${column((e) => JSON.stringify(e.provider))}::jsonb[], ${column((e) => e.costUsdEstimated)}::float8[], ${events.map((e) => e.isFallback)}::bool[])
     on conflict (day, event_id) do nothing
     returning event_id`.execute(transaction);
   return new Set(rows.map((row) => row.event_id));
+}
+
+/**
+ * Puts runtimes' events in the place of the gateway's words for them.
+ * @returns what that changes in the totals: the old word taken back, and the event.
+ */
+async function replaceFallbacks(transaction: Transaction<Schema>, events: readonly AcceptedEvent[]): Promise<Change[]> {
+  const { rows } = await sql<Row<"whs.metrics_events">>`
+    select e.* from whs.metrics_events e join unnest(${events.map((e) => e.day)}::date[], ${events.map((e) => e.eventId)}::text[]) as k (day, event_id) using (day, event_id)
+    where e.is_fallback order by e.event_id for update of e`.execute(transaction);
+  const changes: Change[] = [];
+  for (const row of rows) {
+    const late = events.find(({ eventId }) => eventId === row.event_id);
+    if (late === undefined || late.event.deploymentId !== row.deployment_id || late.event.userId !== row.user_id) continue;
+    const { event } = late;
+    await sql`
+      update whs.metrics_events set is_fallback = false, trace_id = ${event.traceId}, at = ${event.timestamp}::timestamptz, llm_tokens = ${event.llmTokens}, tokens_estimated = ${event.tokensEstimated},
+        compute_ms = ${event.computeMs}, tool_calls = ${event.toolCalls}, platform_tool_calls = ${event.platformToolCalls}, code_execution_seconds = ${event.codeExecutionSeconds},
+        browser_sessions = ${event.browserSessions}, errors = ${event.errors}, error_class = ${event.errorClass ?? null}, provider = ${JSON.stringify(event.provider)}::jsonb, cost_usd_estimated = ${event.costUsdEstimated}
+      where day = ${late.day}::date and event_id = ${late.eventId}`.execute(transaction);
+    changes.push({ ...late, event: takenBack(row, event) }, late);
+  }
+  return changes;
+}
+
+/** The gateway's word with all its figures below zero: added to a total, it is gone from it. */
+function takenBack(row: Row<"whs.metrics_events">, event: TelemetryEvent): Change["event"] {
+  return {
+    ...event,
+    timestamp: row.at.toISOString(),
+    requests: -row.requests,
+    llmTokens: -row.llm_tokens,
+    computeMs: -row.compute_ms,
+    toolCalls: -row.tool_calls,
+    platformToolCalls: -row.platform_tool_calls,
+    codeExecutionSeconds: -row.code_execution_seconds,
+    browserSessions: -row.browser_sessions,
+    errors: -row.errors,
+    costUsdEstimated: -row.cost_usd_estimated,
+  };
 }
 
 interface Sums {
@@ -85,11 +141,11 @@ interface Sums {
 }
 
 /** Sums by key, in the keys' order. */
-function sumBy(events: readonly AcceptedEvent[], keyOf: (event: AcceptedEvent) => string[]): { key: string[]; sums: Sums }[] {
+function sumBy(changes: readonly Change[], keyOf: (change: Change) => string[]): { key: string[]; sums: Sums }[] {
   const groups = new Map<string, { key: string[]; sums: Sums }>();
-  for (const accepted of events) {
-    const { event } = accepted;
-    const key = keyOf(accepted);
+  for (const change of changes) {
+    const { event } = change;
+    const key = keyOf(change);
     const text = key.join("\0");
     let group = groups.get(text);
     if (group === undefined) {
@@ -121,8 +177,8 @@ function sumBy(events: readonly AcceptedEvent[], keyOf: (event: AcceptedEvent) =
   return [...groups.entries()].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, group]) => group);
 }
 
-async function addToCounters(transaction: Transaction<Schema>, events: readonly AcceptedEvent[]): Promise<void> {
-  const groups = sumBy(events, ({ event, day }) => [event.userId, day.slice(0, 7), event.runtimeProvider]);
+async function addToCounters(transaction: Transaction<Schema>, changes: readonly Change[]): Promise<void> {
+  const groups = sumBy(changes, ({ event, day }) => [event.userId, day.slice(0, 7), event.runtimeProvider]);
   const sums = <K extends keyof Sums>(key: K): number[] => groups.map((group) => group.sums[key]);
   await sql`
     insert into whs.usage_counters as c (user_id, period, runtime_provider, requests, tokens, compute_ms, errors, platform_tool_calls, code_execution_seconds, browser_sessions, cost_usd_estimated)
@@ -136,8 +192,8 @@ async function addToCounters(transaction: Transaction<Schema>, events: readonly 
   );
 }
 
-async function addToHours(transaction: Transaction<Schema>, events: readonly AcceptedEvent[]): Promise<void> {
-  const groups = sumBy(events, ({ event }) => [
+async function addToHours(transaction: Transaction<Schema>, changes: readonly Change[]): Promise<void> {
+  const groups = sumBy(changes, ({ event }) => [
     event.agentId,
     `${new Date(event.timestamp).toISOString().slice(0, 13)}:00:00Z`,
     event.deploymentId,
