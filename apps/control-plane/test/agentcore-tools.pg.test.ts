@@ -1,4 +1,6 @@
 /** The platform's tools for agents, from the manifest to the bill, on the real local AgentCore service. */
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { type AgentcoreService, startAgentcore } from "./agentcore-service.ts";
 import { createAgent, deploy as deploySource, requestDeployment } from "./deploy.ts";
@@ -17,6 +19,16 @@ const WORKER = `export default { async *invoke({ messages, tools }) {
     yield "\\n";
   }
 } };`;
+const VISITOR = `export default { async *invoke({ messages, tools }) {
+  if (tools.browser === undefined) return yield "no tool";
+  for (const [name, ...args] of JSON.parse(messages[0].content)) {
+    try {
+      const value = await tools.browser[name](...args);
+      yield JSON.stringify(name === "screenshot" ? Buffer.from(value).subarray(1, 4).toString() : value);
+    } catch (error) { yield error.name + ": " + error.message; }
+    yield "\\n";
+  }
+} };`;
 const CAPABLE = { runtime: "agentcore", sessionful: false, capabilities: { codeInterpreter: true } };
 const python = (code: string, more: object = {}) => ({ language: "python", code, ...more });
 const gated = { status: 402, body: { error: { code: "LIMIT_EXCEEDED", details: { limitType: "runtimeGated" } } } };
@@ -27,29 +39,42 @@ interface Invoked {
   error?: object;
 }
 
+/** Pages for the browser. */
+let site: Server;
+let origin: string;
 let service: AgentcoreService;
 let plane: TestControlPlane;
 /** Uses tools only to find out whether one is free. */
 let probe: { who: TestUser; agentId: string };
 beforeAll(async () => {
+  site = createServer(({ url }, response) => {
+    response.setHeader("content-type", "text/html; charset=utf-8");
+    if (url === "/endless") response.write("<title>Endless</title><p>begins");
+    else response.end(`<title>A page</title><script>alert("who?")</script><p id="p">grüße</p><button onclick="p.textContent = 'pressed'">`);
+  });
+  await new Promise<void>((resolve) => site.listen(0, "127.0.0.1", resolve));
+  const host = `127.0.0.1:${(site.address() as AddressInfo).port}`;
+  origin = `http://${host}`;
   // One session at once: one that is not stopped is in everybody's way.
-  service = await startAgentcore({ AGENTCORE_LOCAL_MAX_TOOL_SESSIONS: "1" });
+  service = await startAgentcore({ AGENTCORE_LOCAL_MAX_TOOL_SESSIONS: "1", WHS_CELL_EGRESS_ALLOW: host });
   plane = await startControlPlane({ environment: { ...service.environment, WHS_STREAM_GRACE_SECONDS: "1" } });
   probe = await worker();
 });
 afterAll(async () => {
   await plane.close();
   await service.close();
+  site.closeAllConnections();
+  site.close();
 });
 /** What an invocation left behind is stopped after its answer. */
 const untilFree = () =>
   vi.waitFor(async () => expect(await answersOf(probe, [python("6 * 7")])).toEqual([result("42\n")]), { timeout: 30_000, interval: 200 });
 beforeEach(untilFree);
 
-async function worker(source = WORKER): Promise<{ who: TestUser; agentId: string }> {
+async function worker(source = WORKER, manifest: Record<string, unknown> = CAPABLE): Promise<{ who: TestUser; agentId: string }> {
   const who = await plane.enterpriseUser();
   const agentId = await createAgent(who, "worker", { runtimeProvider: "agentcore" });
-  await deploySource(who, agentId, source, { manifest: CAPABLE });
+  await deploySource(who, agentId, source, { manifest });
   return { who, agentId };
 }
 const invoke = ({ who, agentId }: { who: TestUser; agentId: string }, prompt: string) =>
@@ -62,17 +87,19 @@ async function answersOf(agent: { who: TestUser; agentId: string }, orders: read
 const result = (stdout: string) => JSON.stringify({ stdout, stderr: "", exitCode: 0 });
 
 interface Counted {
+  browsers: number;
   requests: number;
   calls: number;
   seconds: number;
 }
 async function counted({ who }: { who: TestUser }): Promise<Counted> {
   const { rows } = await plane.pool.query<Counted>(
-    `select coalesce(sum(requests), 0)::int as requests, coalesce(sum(platform_tool_calls), 0)::int as calls, coalesce(sum(code_execution_seconds), 0)::float8 as seconds
+    `select coalesce(sum(requests), 0)::int as requests, coalesce(sum(platform_tool_calls), 0)::int as calls, coalesce(sum(code_execution_seconds), 0)::float8 as seconds,
+       coalesce(sum(browser_sessions), 0)::int as browsers
      from whs.usage_counters join whs.users on users.id = user_id where external_id = $1`,
     [who.externalId],
   );
-  return rows[0] ?? { requests: 0, calls: 0, seconds: 0 };
+  return rows[0] ?? { requests: 0, calls: 0, seconds: 0, browsers: 0 };
 }
 const untilCounted = (agent: { who: TestUser }, requests: number) =>
   vi.waitFor(
@@ -169,6 +196,44 @@ describe("the code interpreter of an agent whose plan includes it", () => {
     await use("code_execution_seconds", 36_000);
     expect(await invoke(agent, "[]")).toMatchObject(refused("codeExecutionSeconds", 36_000));
   });
+});
+
+describe("the browser of an agent whose plan includes it", () => {
+  it("opens pages, works in them and shows them, has errors to catch, ends with the invocation, and is counted", async () => {
+    const agent = await worker(VISITOR, { ...CAPABLE, capabilities: { browser: true } });
+    const shown = JSON.stringify({ url: `${origin}/`, title: "A page", text: "grüße" });
+    const [opened, pressed, picture, thrown, file, nowhere, late, again] = await answersOf(agent, [
+      ["open", `${origin}/`],
+      ["evaluate", "document.querySelector('button').click(), p.textContent"],
+      ["screenshot"],
+      ["evaluate", "missing.thing"],
+      ["open", "file:///etc/passwd"],
+      ["open", `${service.environment["AGENTCORE_URL"]}/healthz`],
+      ["open", `${origin}/endless`, { timeoutSeconds: 2 }],
+      ["open", `${origin}/`],
+    ]);
+    expect([opened, pressed, picture]).toEqual([shown, '"pressed"', '"PNG"']);
+    expect(thrown).toMatch(/^ToolError: ReferenceError: missing/);
+    expect(file).toMatch(/^ToolError: The tool was called wrongly: url/);
+    expect(nowhere).toMatch(/not a public address|^ToolError/);
+    expect([late, again]).toEqual(["ToolError: The browser took longer than 2 seconds and was ended.", shown]);
+    expect(await untilCounted(agent, 1)).toMatchObject({ calls: 7, browsers: 2, seconds: 0 });
+
+    // Had the first one's session not been stopped, there would be none for the next.
+    await vi.waitFor(async () => expect(await answersOf(agent, [["open", `${origin}/`]])).toEqual([shown]), {
+      timeout: 60_000,
+      interval: 200,
+    });
+    await vi.waitFor(async () => expect((await counted(agent)).browsers).toBe(3), { timeout: 20_000 });
+    await plane.pool.query(
+      "update whs.usage_counters c set browser_sessions = 5000 from whs.users u where u.id = c.user_id and u.external_id = $1",
+      [agent.who.externalId],
+    );
+    expect(await invoke(agent, "[]")).toMatchObject({
+      status: 402,
+      body: { error: { code: "LIMIT_EXCEEDED", details: { limitType: "browserSessions", limit: 5000 } } },
+    });
+  }, 120_000);
 });
 
 describe("an agent that has no tool", () => {

@@ -50,6 +50,7 @@ export interface InvokeArguments<Env = Record<string, string>> {
 
 export interface Tools {
   codeInterpreter?: CodeInterpreter;
+  browser?: Browser;
 }
 
 export type CodeLanguage = "python" | "javascript" | "typescript";
@@ -72,6 +73,29 @@ export interface CodeInterpreter {
   writeFiles(files: readonly { path: string; content: string | Uint8Array }[]): Promise<void>;
   /** In the order of `paths`; up to 8 MiB a call. */
   readFiles(paths: readonly string[]): Promise<{ path: string; content: Uint8Array }[]>;
+}
+
+/** A page as it is shown. */
+export interface Page {
+  /** Where it ended up. */
+  url: string;
+  title: string;
+  /** Its visible text, up to 1,048,576 characters. */
+  text: string;
+}
+
+/**
+ * One page of a headless browser, which lasts until the invocation ends. Each call counts as one tool call, the browser as one
+ * session. What cannot be carried out is thrown as an error named `ToolError`. `timeoutSeconds`: up to 120, 30 unless told; a
+ * call that takes longer ends the browser, and the next one begins with another.
+ */
+export interface Browser {
+  /** Goes to an http or https address and waits until it has loaded. */
+  open(url: string, options?: { timeoutSeconds?: number }): Promise<Page>;
+  /** The value of a JavaScript expression in the page, awaited; it must be JSON, up to 4 MiB. */
+  evaluate(expression: string, options?: { timeoutSeconds?: number }): Promise<unknown>;
+  /** PNG of what is visible, 1280 by 800. */
+  screenshot(): Promise<Uint8Array>;
 }
 
 /** What belongs to one conversation and lasts over its calls, restarts and deployments. */

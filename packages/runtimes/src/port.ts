@@ -137,8 +137,9 @@ export interface InvokeInput extends DeploymentRef {
 }
 export interface ToolGrant {
   codeInterpreter: boolean;
+  browser: boolean;
   /** What is left of the plan's budgets for this invocation. */
-  left: { toolCalls: number; codeExecutionSeconds: number };
+  left: { toolCalls: number; codeExecutionSeconds: number; browserSessions: number };
 }
 export interface InvokeOptions {
   maxSteps?: number;

@@ -247,7 +247,7 @@ export class Call {
   }
 }
 
-const noTools: ToolFigures = { toolCalls: 0, codeExecutionSeconds: 0 };
+const noTools: ToolFigures = { toolCalls: 0, browserCalls: 0, codeExecutionSeconds: 0, browserSessions: 0 };
 const BROKEN = "The agent's container ended while the invocation was running.";
 
 function broken(cause?: unknown): ProviderError {

@@ -33,7 +33,7 @@ export interface InvocationRequest {
    */
   whs: { kind: "invoke"; eventId: string; timeoutMs: number; continues?: boolean; tools?: readonly ToolName[]; whole?: boolean };
 }
-export type ToolName = "codeInterpreter";
+export type ToolName = "codeInterpreter" | "browser";
 export type WrapperRequest =
   | InvocationRequest
   /** Whether the agent's code could be loaded. */
@@ -81,7 +81,10 @@ export interface WrapperFailure {
 export type ToolOrder =
   | { kind: "run"; language: "python" | "javascript" | "typescript"; code: string; timeoutSeconds: number }
   | { kind: "writeFiles"; files: readonly { path: string; base64: string }[] }
-  | { kind: "readFiles"; paths: readonly string[] };
+  | { kind: "readFiles"; paths: readonly string[] }
+  | { kind: "open"; url: string; timeoutSeconds: number }
+  | { kind: "evaluate"; expression: string; timeoutSeconds: number }
+  | { kind: "screenshot" };
 /** Event `tool`: the adapter carries it out, and answers by another request. */
 export interface ToolEvent {
   id: number;

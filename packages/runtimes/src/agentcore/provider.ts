@@ -199,7 +199,7 @@ class AgentcoreProvider implements RuntimeProvider {
       {
         containers: this.containers,
         container,
-        tools: input.tools?.codeInterpreter === true ? new ToolUse(this.clients.data, input.tools, input) : null,
+        tools: input.tools === undefined ? null : new ToolUse(this.clients.data, input.tools, input),
         restore: () => this.restore(input, container),
         lines: (lines) => this.options.log(lines.map((line) => ownedLine(input, line))),
         record: (record) => this.report(input, record),
@@ -255,12 +255,12 @@ class AgentcoreProvider implements RuntimeProvider {
       toolCalls: usage.toolCalls,
       platformToolCalls: tools.toolCalls,
       codeExecutionSeconds: tools.codeExecutionSeconds,
-      browserSessions: 0,
+      browserSessions: tools.browserSessions,
       errors: failed ? 1 : 0,
       errorClass: failed ? "runtime" : null,
       provider: {
         cloudflare: null,
-        agentcore: { sessionDurationMs: usage.computeMs, toolInvocations: tools.toolCalls, browserInteractions: 0 },
+        agentcore: { sessionDurationMs: usage.computeMs, toolInvocations: tools.toolCalls, browserInteractions: tools.browserCalls },
       },
       costUsdEstimated: this.estimateCost({ requests: 1, tokens: usage.tokens, computeMs: usage.computeMs }),
       traceId,

@@ -9,18 +9,25 @@ import {
 } from "@aws-sdk/client-bedrock-agentcore";
 import { z } from "zod";
 import type { InvokeInput, ToolGrant } from "../port.ts";
+import { BrowserSession } from "./browser-session.ts";
 import type { ToolName, ToolOutcome } from "./protocol.ts";
+import { ToolFailure, unlessAborted } from "./tool-failure.ts";
 
 /** What is metered. */
 export interface ToolFigures {
   toolCalls: number;
+  /** Those of them that were for the browser. */
+  browserCalls: number;
   /** Between asking for each execution and its answer, by our clock. */
   codeExecutionSeconds: number;
+  browserSessions: number;
 }
 
 /** The interpreter that every account has. */
 const INTERPRETER = { codeInterpreterIdentifier: "aws.codeinterpreter.v1" };
 const MAX_TIMEOUT_SECONDS = 300;
+/** Of what is done with a page. */
+const MAX_PAGE_SECONDS = 120;
 const MAX_CODE = 1024 * 1024;
 /** Of files in one order, in bytes. */
 const MAX_FILES = 8 * 1024 * 1024;
@@ -31,6 +38,7 @@ const MAX_WAITING = 64;
 const START_MS = 60_000;
 /** Of an order that runs no code. */
 const FILES_MS = 60_000;
+const SCREENSHOT_SECONDS = 30;
 const STOP_MS = 10_000;
 const STOP_TRIES = 3;
 /** A session that nobody could stop ends by itself so long after its invocation. */
@@ -52,16 +60,26 @@ const orderSchema = z.discriminatedUnion("kind", [
       .max(100),
   }),
   z.object({ kind: z.literal("readFiles"), paths: z.array(pathSchema).min(1).max(100) }),
+  z.object({
+    kind: z.literal("open"),
+    url: z.url({ protocol: /^https?$/ }).max(8192),
+    timeoutSeconds: z.number().positive().max(MAX_PAGE_SECONDS),
+  }),
+  z.object({
+    kind: z.literal("evaluate"),
+    expression: z.string().min(1).max(MAX_CODE),
+    timeoutSeconds: z.number().positive().max(MAX_PAGE_SECONDS),
+  }),
+  z.object({ kind: z.literal("screenshot") }),
 ]);
 type Order = z.output<typeof orderSchema>;
 type RunOrder = Extract<Order, { kind: "run" }>;
 
-/** Its message is for the agent. */
-class ToolFailure extends Error {}
+type PageOrder = Extract<Order, { kind: "open" | "evaluate" | "screenshot" }>;
 
-/** The tools of one invocation. Its session begins with the first order and is always stopped. */
+/** The tools of one invocation. A tool's session begins with its first order and is always stopped. */
 export class ToolUse {
-  readonly names: readonly ToolName[] = ["codeInterpreter"];
+  readonly names: readonly ToolName[];
   private readonly client: BedrockAgentCoreClient;
   private readonly left: ToolGrant["left"];
   private readonly sessionSeconds: number;
@@ -72,14 +90,22 @@ export class ToolUse {
   private queue: Promise<unknown> = Promise.resolve();
   private waiting = 0;
   private calls = 0;
+  private browserCalls = 0;
+  private readonly browser: BrowserSession;
   private executedMs = 0;
   private executingSince: number | null = null;
   private stopping: Promise<void> | null = null;
 
-  constructor(client: BedrockAgentCoreClient, { left }: ToolGrant, { timeoutMs }: Pick<InvokeInput, "timeoutMs">) {
+  constructor(
+    client: BedrockAgentCoreClient,
+    { codeInterpreter, browser, left }: ToolGrant,
+    { timeoutMs }: Pick<InvokeInput, "timeoutMs">,
+  ) {
     this.client = client;
     this.left = left;
+    this.names = [...(codeInterpreter ? (["codeInterpreter"] as const) : []), ...(browser ? (["browser"] as const) : [])];
     this.sessionSeconds = Math.ceil(timeoutMs / 1000) + SPARE_SECONDS;
+    this.browser = new BrowserSession(client, this.sessionSeconds, left.browserSessions);
   }
 
   /** One order after the other, as the session takes them; never throws. */
@@ -97,7 +123,12 @@ export class ToolUse {
   /** What was used until now, an execution that still runs included. */
   figures(): ToolFigures {
     const runningMs = this.executingSince === null ? 0 : performance.now() - this.executingSince;
-    return { toolCalls: this.calls, codeExecutionSeconds: Math.round(this.executedMs + runningMs) / 1000 };
+    return {
+      toolCalls: this.calls,
+      browserCalls: this.browserCalls,
+      codeExecutionSeconds: Math.round(this.executedMs + runningMs) / 1000,
+      browserSessions: this.browser.started,
+    };
   }
 
   /** Ends what runs and stops the session. Idempotent; never throws. */
@@ -109,17 +140,18 @@ export class ToolUse {
   private async end(): Promise<void> {
     this.ending.abort();
     this.endExecution();
-    await this.endSession();
+    await Promise.all([this.endSession(), this.browser.end()]);
   }
 
   private async outcomeOf(order: Order): Promise<ToolOutcome> {
     try {
       if (this.ending.signal.aborted) throw new ToolFailure("The invocation has ended.");
       if (this.calls >= this.left.toolCalls) throw new ToolFailure("The plan's tool calls for this month are used up.");
+      if (!this.names.includes(toolOf(order))) throw new ToolFailure("The agent may not use this tool.");
       this.calls += 1;
       return { ok: true, value: await this.valueOf(order) };
     } catch (error) {
-      return { ok: false, message: error instanceof ToolFailure ? error.message : "The code interpreter failed; try again." };
+      return { ok: false, message: error instanceof ToolFailure ? error.message : `The tool failed (${nameOf(error)}); try again.` };
     }
   }
 
@@ -135,6 +167,26 @@ export class ToolUse {
       }
       case "readFiles":
         return filesOf(order.paths, successful(await this.invoke("readFiles", { paths: order.paths }, FILES_MS)));
+      case "open":
+      case "evaluate":
+      case "screenshot":
+        return this.usePage(order);
+    }
+  }
+
+  private async usePage(order: PageOrder): Promise<unknown> {
+    this.browserCalls += 1;
+    const seconds = order.kind === "screenshot" ? SCREENSHOT_SECONDS : order.timeoutSeconds;
+    const signal = this.ending.signal;
+    await unlessAborted(this.browser.ready(), signal);
+    const late = AbortSignal.timeout(Math.ceil(seconds * 1000));
+    try {
+      return await unlessAborted(this.browser.carryOut(order), AbortSignal.any([late, signal]));
+    } catch (error) {
+      if (error instanceof ToolFailure) throw error;
+      await this.browser.end();
+      if (late.aborted) throw new ToolFailure(`The browser took longer than ${seconds} seconds and was ended.`);
+      throw error;
     }
   }
 
@@ -232,12 +284,13 @@ export class ToolUse {
   }
 }
 
-function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  if (signal.aborted) return Promise.reject(signal.reason as Error);
-  const aborted = new Promise<never>((_resolve, reject) =>
-    signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true }),
-  );
-  return Promise.race([work, aborted]);
+/** Which of AWS's errors it was; what they say may be about our account. */
+function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : "unknown";
+}
+
+function toolOf({ kind }: Order): ToolName {
+  return kind === "open" || kind === "evaluate" || kind === "screenshot" ? "browser" : "codeInterpreter";
 }
 
 function successful(result: CodeInterpreterResult): CodeInterpreterResult {

@@ -42,7 +42,8 @@ export async function prepareInvocation(gateway: Gateway, context: Context, requ
   const provider = context.providers[route.runtimeProvider];
   if (provider === undefined) throw new AppError("UNAVAILABLE", `This installation has no ${route.runtimeProvider} runtime.`);
   const sessionId = route.active.sessionful ? await openSession(gateway, context, request) : refuseSession(request.body.sessionId);
-  const tools = route.active.codeInterpreter ? await grantTools(context) : undefined;
+  const { codeInterpreter, browser } = route.active.tools;
+  const tools = codeInterpreter || browser ? await grantTools(context, route.active.tools) : undefined;
   const messages = toMessages(request.body.input);
   const admission = await gateway.limits.admit(context, {
     agentId: request.agentId,

@@ -1,5 +1,5 @@
 import type { AgentStatus, RuntimeProviderName } from "@whs/api";
-import type { DeployOutput } from "@whs/runtimes";
+import type { DeployOutput, ToolGrant } from "@whs/runtimes";
 import type { Kysely } from "kysely";
 import { routeLeaseMs } from "../../announcements.ts";
 import type { Schema } from "../../database.ts";
@@ -12,7 +12,12 @@ export interface Route {
   status: AgentStatus;
   runtimeProvider: RuntimeProviderName;
   /** The deployment that serves. */
-  active: { deploymentId: string; sessionful: boolean; codeInterpreter: boolean; providerRef: DeployOutput["providerRef"] | null } | null;
+  active: {
+    deploymentId: string;
+    sessionful: boolean;
+    tools: Omit<ToolGrant, "left">;
+    providerRef: DeployOutput["providerRef"] | null;
+  } | null;
 }
 
 export interface Routing {

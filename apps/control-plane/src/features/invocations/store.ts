@@ -32,7 +32,10 @@ export async function findRoute(db: Kysely<Schema>, agentId: string): Promise<Ro
         : {
             deploymentId: row.deployment_id,
             sessionful: row.manifest?.sessionful ?? true,
-            codeInterpreter: row.manifest?.capabilities.codeInterpreter === true,
+            tools: {
+              codeInterpreter: row.manifest?.capabilities.codeInterpreter === true,
+              browser: row.manifest?.capabilities.browser === true,
+            },
             providerRef: row.provider_ref,
           },
   };

@@ -1,3 +1,4 @@
+import type { ToolGrant } from "@whs/runtimes";
 import { type Kysely, sql, type Transaction } from "kysely";
 import type { Schema } from "../../database.ts";
 import { type Amounts, combine, lacking, nothing, type Resource, subtract } from "./resources.ts";
@@ -69,15 +70,12 @@ async function readUsed(db: Kysely<Schema>, userId: string, period: string): Pro
 }
 
 /** Of the platform's tools, as events have counted it. */
-export async function readToolsUsed(
-  db: Kysely<Schema>,
-  userId: string,
-  period: string,
-): Promise<{ toolCalls: number; codeExecutionSeconds: number }> {
-  const { rows } = await sql<{ toolCalls: number; codeExecutionSeconds: number }>`
-    select coalesce(sum(platform_tool_calls), 0) as "toolCalls", coalesce(sum(code_execution_seconds), 0) as "codeExecutionSeconds"
+export async function readToolsUsed(db: Kysely<Schema>, userId: string, period: string): Promise<ToolGrant["left"]> {
+  const { rows } = await sql<ToolGrant["left"]>`
+    select coalesce(sum(platform_tool_calls), 0) as "toolCalls", coalesce(sum(code_execution_seconds), 0) as "codeExecutionSeconds",
+      coalesce(sum(browser_sessions), 0) as "browserSessions"
     from whs.usage_counters where user_id = ${userId} and period = ${period}`.execute(db);
-  return rows[0] ?? { toolCalls: 0, codeExecutionSeconds: 0 };
+  return rows[0] ?? { toolCalls: 0, codeExecutionSeconds: 0, browserSessions: 0 };
 }
 
 export interface LeaseState extends LeaseKey {

@@ -9,18 +9,28 @@ type ToolBudget = keyof ToolGrant["left"];
 const limitOf: Readonly<Record<ToolBudget, (entitlements: Entitlements) => number>> = {
   toolCalls: (entitlements) => entitlements.maxToolCallsPerPeriod,
   codeExecutionSeconds: (entitlements) => entitlements.maxCodeExecutionSecondsPerPeriod,
+  browserSessions: (entitlements) => entitlements.maxBrowserSessionsPerPeriod,
 };
-const words: Readonly<Record<ToolBudget, string>> = { toolCalls: "tool calls", codeExecutionSeconds: "seconds of code execution" };
+const words: Readonly<Record<ToolBudget, string>> = {
+  toolCalls: "tool calls",
+  codeExecutionSeconds: "seconds of code execution",
+  browserSessions: "browser sessions",
+};
 
 /**
  * The platform's tools for one invocation of an agent whose manifest asks for them: undefined where the plan has none.
  * What is left is what events have counted; invocations at the same time may each use all of it.
  * @throws AppError `LIMIT_EXCEEDED` when a budget is used up, `UNAVAILABLE` when it cannot be read.
  */
-export async function grantTools(context: Pick<Context, "db" | "user" | "tiers" | "now">): Promise<ToolGrant | undefined> {
+export async function grantTools(
+  context: Pick<Context, "db" | "user" | "tiers" | "now">,
+  wanted: Omit<ToolGrant, "left">,
+): Promise<ToolGrant | undefined> {
   const { user, tiers } = context;
   const entitlements = tiers[user.tier];
-  if (!entitlements.codeInterpreterEnabled) return undefined;
+  const codeInterpreter = wanted.codeInterpreter && entitlements.codeInterpreterEnabled;
+  const browser = wanted.browser && entitlements.browserEnabled;
+  if (!codeInterpreter && !browser) return undefined;
   const periodKey = context.now().toISOString().slice(0, 7);
   let used;
   try {
@@ -37,5 +47,13 @@ export async function grantTools(context: Pick<Context, "db" | "user" | "tiers" 
       `The ${user.tier} plan's ${limit} ${words[limitType]} for ${periodKey} are used up.`,
     );
   };
-  return { codeInterpreter: true, left: { toolCalls: leftOf("toolCalls"), codeExecutionSeconds: leftOf("codeExecutionSeconds") } };
+  return {
+    codeInterpreter,
+    browser,
+    left: {
+      toolCalls: leftOf("toolCalls"),
+      codeExecutionSeconds: codeInterpreter ? leftOf("codeExecutionSeconds") : 0,
+      browserSessions: browser ? leftOf("browserSessions") : 0,
+    },
+  };
 }

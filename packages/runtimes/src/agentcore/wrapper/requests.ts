@@ -59,9 +59,14 @@ function readInvocation(body: Fields, whs: Fields, traceIdHeader: string | undef
     eventId: optional(whs["eventId"], (value) => asText(value, "whs.eventId")),
     timeoutMs: Math.min(timeoutMs, MAX_TIMEOUT_MS),
     continues: whs["continues"] === true,
-    tools: Array.isArray(whs["tools"]) && whs["tools"].includes("codeInterpreter") ? ["codeInterpreter"] : [],
+    tools: readTools(whs["tools"]),
     whole: whs["whole"] === true,
   };
+}
+
+function readTools(value: unknown): ToolName[] {
+  const asked: readonly unknown[] = Array.isArray(value) ? value : [];
+  return (["codeInterpreter", "browser"] as const).filter((name) => asked.includes(name));
 }
 
 function readOutcome(whs: Fields): ToolOutcome {

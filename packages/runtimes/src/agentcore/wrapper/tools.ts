@@ -1,5 +1,5 @@
 /** The agent's side of the platform's tools: each call goes out as an order, and waits for its outcome. */
-import type { CodeInterpreter, Tools } from "@whs/agent";
+import type { Browser, CodeInterpreter, Page, Tools } from "@whs/agent";
 import type { ToolEvent, ToolName, ToolOrder, ToolOutcome } from "../protocol.ts";
 
 /** Agents tell it from other errors by its name. */
@@ -8,6 +8,7 @@ class ToolError extends Error {
 }
 
 const DEFAULT_TIMEOUT_SECONDS = 60;
+const DEFAULT_PAGE_SECONDS = 30;
 
 export class ToolOrders {
   readonly tools: Tools;
@@ -20,7 +21,10 @@ export class ToolOrders {
   constructor(names: readonly ToolName[], send: (event: ToolEvent) => void, signal: AbortSignal) {
     this.send = send;
     this.signal = signal;
-    this.tools = names.includes("codeInterpreter") ? { codeInterpreter: this.codeInterpreter() } : {};
+    this.tools = {
+      ...(names.includes("codeInterpreter") ? { codeInterpreter: this.codeInterpreter() } : {}),
+      ...(names.includes("browser") ? { browser: this.browser() } : {}),
+    };
     signal.addEventListener("abort", () => this.rejectAll(signal.reason));
   }
 
@@ -53,6 +57,16 @@ export class ToolOrders {
   private rejectAll(reason: unknown): void {
     for (const { reject } of this.waiting.values()) reject(reason);
     this.waiting.clear();
+  }
+
+  private browser(): Browser {
+    return {
+      open: async (url, { timeoutSeconds = DEFAULT_PAGE_SECONDS } = {}) =>
+        (await this.order({ kind: "open", url, timeoutSeconds })) as Page,
+      evaluate: (expression, { timeoutSeconds = DEFAULT_PAGE_SECONDS } = {}) =>
+        this.order({ kind: "evaluate", expression, timeoutSeconds }),
+      screenshot: async () => new Uint8Array(Buffer.from((await this.order({ kind: "screenshot" })) as string, "base64")),
+    };
   }
 
   private codeInterpreter(): CodeInterpreter {
