@@ -124,10 +124,19 @@ describe("the code interpreter of an agent whose plan includes it", () => {
       ]),
     ).toEqual(["null", result(""), result("6\n"), "out.txt=GRÜSSE!data/in.txt=grüße", expect.stringContaining("2,4,6")]);
     await untilFree();
-    expect((await answersOf(agent, [python("text")]))[0]).toContain("NameError");
+    const traceId = "trc_of_a_tool_call";
+    const input = { prompt: JSON.stringify([python("text")]) };
+    const fresh = await agent.who.request<Invoked>("POST", `/v1/invoke/${agent.agentId}`, { input, metadata: { traceId } });
+    expect(fresh.body.output.text).toContain("NameError");
     const { calls, seconds } = await untilCounted(agent, 2);
     expect(calls).toBe(6);
     expect(seconds).toBeGreaterThan(0);
+    const traced = await agent.who.request<{ items: { telemetry: object }[] }>("GET", `/v1/traces/${traceId}`);
+    expect(traced.body.items[0]?.telemetry).toMatchObject({
+      platformToolCalls: 1,
+      codeExecutionSeconds: expect.any(Number),
+      browserSessions: 0,
+    });
   });
 
   it("gives the agent an error to catch when a call is wrong or takes too long, and works again after that", async () => {

@@ -18,7 +18,9 @@ export const trace = command({
   },
 });
 
-function describe({ invocation, telemetry, logs }: z.output<typeof traceItemSchema>, style: Style): string {
+type TraceItem = z.output<typeof traceItemSchema>;
+
+function describe({ invocation, telemetry, logs }: TraceItem, style: Style): string {
   const { errorCode, errorMessage } = invocation;
   const facts = pairs(
     [
@@ -39,10 +41,15 @@ function describe({ invocation, telemetry, logs }: z.output<typeof traceItemSche
             ["tokens", `${count(telemetry.tokens)}${telemetry.tokensEstimated ? " (estimated)" : ""}`],
             ["compute", duration(telemetry.computeMs)],
             ["tool calls", count(telemetry.toolCalls)],
+            ...(telemetry.platformToolCalls === 0 ? [] : [["platform's tools", platformTools(telemetry)] as const]),
             ["cost", estimatedCost(telemetry.costUsdEstimated)],
           ] as const)),
     ],
     style,
   );
   return [facts, "", ...(logs.length === 0 ? [style.dim("No log lines.")] : logs.map((line) => formatLogLine(line, style)))].join("\n");
+}
+
+function platformTools({ platformToolCalls, codeExecutionSeconds, browserSessions }: NonNullable<TraceItem["telemetry"]>): string {
+  return `${count(platformToolCalls)} calls, ${codeExecutionSeconds} s of code, ${count(browserSessions)} browsers`;
 }
