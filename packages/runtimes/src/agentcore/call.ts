@@ -3,7 +3,7 @@ import { cancelledBefore, countCharacters, Deadline } from "../cloudflare/cell-c
 import { type InvokeInput, type InvokeOutput, type InvokeStreamEvent, type InvokeUsage, type Message, ProviderError } from "../port.ts";
 import { type AnswerPart, readAnswer } from "./answer-stream.ts";
 import type { Container, ContainerAnswer, Containers } from "./container.ts";
-import type { InvocationRequest, WrapperLine } from "./protocol.ts";
+import { type InvocationRequest, MAX_OPEN_ORDERS, type WrapperLine } from "./protocol.ts";
 import type { ToolFigures, ToolUse } from "./tool-use.ts";
 
 /** What is metered of an invocation that reached the runtime. */
@@ -47,6 +47,7 @@ export class Call {
   private container: Container;
   private waiting = 0;
   private characters = 0;
+  private openOrders = 0;
   private answer = "";
   private output: InvokeOutput | null = null;
   private error: ProviderError | null = null;
@@ -147,13 +148,20 @@ export class Call {
   /** Carries out what the agent asks of a tool, and brings it what came of it. */
   private async useTool(id: number, order: unknown): Promise<void> {
     const { tools, containers } = this.surroundings;
-    const outcome = (await tools?.carryOut(order)) ?? { ok: false, message: "The agent has no tools." };
-    if (this.ended || this.stopped !== null) return;
+    if (tools === null || this.stopped !== null) return;
+    // Twice what our wrapper lets open: an answer may still be on its way back when the next order comes.
+    if (this.openOrders >= 2 * MAX_OPEN_ORDERS)
+      return this.stop(new ProviderError("runtime", "The agent's container asks for too many tools at once.", { retryable: false }));
+    this.openOrders += 1;
     try {
+      const outcome = await tools.carryOut(order);
+      if (this.ended || this.stopped !== null) return;
       await containers.ask(this.container, { whs: { kind: "tool", eventId: this.input.eventId, id, outcome } }, TOOL_ANSWER_MS);
     } catch {
       // An agent that cannot hear of it would wait for ever.
       if (!this.ended) this.transport.abort();
+    } finally {
+      this.openOrders -= 1;
     }
   }
 

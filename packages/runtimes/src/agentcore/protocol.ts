@@ -85,6 +85,8 @@ export type ToolOrder =
   | { kind: "open"; url: string; timeoutSeconds: number }
   | { kind: "evaluate"; expression: string; timeoutSeconds: number }
   | { kind: "screenshot" };
+/** Orders of one invocation that may be open at once; the wrapper refuses more. */
+export const MAX_OPEN_ORDERS = 64;
 /** Event `tool`: the adapter carries it out, and answers by another request. */
 export interface ToolEvent {
   id: number;

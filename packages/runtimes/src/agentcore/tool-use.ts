@@ -33,8 +33,6 @@ const MAX_CODE = 1024 * 1024;
 const MAX_FILES = 8 * 1024 * 1024;
 /** Characters of each of an execution's outputs. */
 const MAX_TEXT = 1024 * 1024;
-/** Orders of one invocation that may wait for each other. */
-const MAX_WAITING = 64;
 const START_MS = 60_000;
 /** Of an order that runs no code. */
 const FILES_MS = 60_000;
@@ -88,7 +86,6 @@ export class ToolUse {
   /** Of the session before. */
   private sessionEnd: Promise<void> = Promise.resolve();
   private queue: Promise<unknown> = Promise.resolve();
-  private waiting = 0;
   private calls = 0;
   private browserCalls = 0;
   private readonly browser: BrowserSession;
@@ -112,10 +109,7 @@ export class ToolUse {
   carryOut(order: unknown): Promise<ToolOutcome> {
     const parsed = orderSchema.safeParse(order);
     if (!parsed.success) return Promise.resolve({ ok: false, message: `The tool was called wrongly: ${problemOf(parsed.error)}` });
-    if (this.waiting >= MAX_WAITING)
-      return Promise.resolve({ ok: false, message: `At most ${MAX_WAITING} tool calls of an invocation may wait.` });
-    this.waiting += 1;
-    const outcome = this.queue.then(() => this.outcomeOf(parsed.data)).finally(() => (this.waiting -= 1));
+    const outcome = this.queue.then(() => this.outcomeOf(parsed.data));
     this.queue = outcome;
     return outcome;
   }

@@ -1,6 +1,6 @@
 /** The agent's side of the platform's tools: each call goes out as an order, and waits for its outcome. */
 import type { Browser, CodeInterpreter, Page, Tools } from "@whs/agent";
-import type { ToolEvent, ToolName, ToolOrder, ToolOutcome } from "../protocol.ts";
+import { MAX_OPEN_ORDERS, type ToolEvent, type ToolName, type ToolOrder, type ToolOutcome } from "../protocol.ts";
 
 /** Agents tell it from other errors by its name. */
 class ToolError extends Error {
@@ -46,6 +46,8 @@ export class ToolOrders {
   private order(order: ToolOrder): Promise<unknown> {
     if (this.signal.aborted) return Promise.reject(this.signal.reason as Error);
     if (this.ended) return Promise.reject(new ToolError("The invocation has ended."));
+    if (this.waiting.size >= MAX_OPEN_ORDERS)
+      return Promise.reject(new ToolError(`At most ${MAX_OPEN_ORDERS} tool calls of an invocation may be open at once.`));
     this.last += 1;
     const id = this.last;
     return new Promise((resolve, reject) => {

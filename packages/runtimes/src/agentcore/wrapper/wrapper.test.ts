@@ -331,3 +331,49 @@ test("the wrapper's text is the same every time and imports nothing but Node's o
   expect(imports.length).toBeGreaterThan(3);
   expect(imports.filter((name) => name?.startsWith("node:") !== true)).toEqual([]);
 });
+
+describe("tools", () => {
+  const wanting = (eventId: string, more: object = {}) =>
+    ours(eventId, { whs: { kind: "invoke", eventId, timeoutMs: 60_000, tools: ["codeInterpreter"], ...more } });
+  const stream = { accept: "text/event-stream" };
+  const settle = (wrapper: WrapperProcess, eventId: string, id: number, outcome: object) =>
+    answered(wrapper.post({ whs: { kind: "tool", eventId, id, outcome } }));
+
+  test("an order goes out as an event, and its outcome comes back by another request, once", async () => {
+    const wrapper = await wrap(`export default { async *invoke({ tools }) {
+      const results = await Promise.allSettled([1, 2].map((n) => tools.codeInterpreter.run({ language: "python", code: "c" + n })));
+      yield JSON.stringify(results.map(({ value, reason }) => value ?? reason.name + ": " + reason.message));
+    } };`);
+    const answering = wrapper.post(wanting("evt_tools"), stream).then(eventsOf);
+    await vi.waitFor(async () =>
+      expect(await settle(wrapper, "evt_tools", 2, { ok: false, message: "no" })).toEqual({ whs: { taken: true } }),
+    );
+    expect(await settle(wrapper, "evt_tools", 2, { ok: true, value: "again" })).toEqual({ whs: { taken: false } });
+    expect(await settle(wrapper, "evt_other", 1, { ok: true, value: 1 })).toEqual({ whs: { taken: false } });
+    await settle(wrapper, "evt_tools", 1, { ok: true, value: "yes" });
+    const events = await answering;
+    expect(events.map(({ event }) => event)).toEqual(["tool", "tool", "delta", "done"]);
+    expect(events[0]?.data).toEqual({ id: 1, order: { kind: "run", language: "python", code: "c1", timeoutSeconds: 60 } });
+    expect(events[2]?.data).toEqual({ text: JSON.stringify(["yes", "ToolError: no"]) });
+  });
+
+  test("an agent that is told to stop waits for none, too many at once are refused, and without a way for them there are none", async () => {
+    const wrapper = await wrap(`export default { async invoke({ tools, messages }) {
+      if (tools.codeInterpreter === undefined) return "none";
+      const all = Array.from({ length: 65 }, () => tools.codeInterpreter.readFiles(["x"]).catch((error) => error.message));
+      console.log(await all[64]);
+      return (await Promise.all(all))[0];
+    } };`);
+    const answering = wrapper.post(wanting("evt_stopped"), stream).then(eventsOf);
+    await vi.waitFor(async () =>
+      expect(await settle(wrapper, "evt_stopped", 64, { ok: true, value: [] })).toEqual({ whs: { taken: true } }),
+    );
+    await wrapper.post({ whs: { kind: "cancel", eventId: "evt_stopped" } });
+    const events = await answering;
+    expect(events.filter(({ event }) => event === "tool")).toHaveLength(64);
+    expect(JSON.stringify(events)).toContain("At most 64 tool calls");
+    expect(events.find(({ event }) => event === "delta")?.data).toEqual({ text: "The invocation was cancelled." });
+    expect(await answered(wrapper.post(wanting("evt_unary")))).toMatchObject({ output: { text: "none" } });
+    expect(await answered(wrapper.post(ours("evt_without")))).toMatchObject({ output: { text: "none" } });
+  });
+});
