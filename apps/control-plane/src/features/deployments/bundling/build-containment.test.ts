@@ -83,7 +83,8 @@ describe.each(places)("$kind", ({ current }) => {
     const slow = { "src/agent.ts": `export default [${"{a:1,b:'x'},".repeat(1_500_000)}]` };
 
     test("a bundle that takes too long is stopped, and leaves no process", async () => {
-      const outcome = folder.refusal(slow, { ...at(), timeoutMs: 3000 });
+      // Room enough, so that it is time which runs out first.
+      const outcome = folder.refusal(slow, { ...at(), timeoutMs: 3000, limits: { memoryMb: 8192 } });
       const processes = await esbuildFamily();
       expect((await outcome).findings).toEqual([
         { file: "src/agent.ts", message: expect.stringContaining("more than 3 seconds") as string },
