@@ -2,17 +2,16 @@
  * A load generator as small as one can be, in a process of its own: keep-alive connections that each send a prepared
  * HTTP/1.1 request, wait for the whole answer and send the next. It reads no more of an answer than where it ends.
  */
+import { newId } from "@whs/platform/ids";
 import { createConnection, type Socket } from "node:net";
 import type { LoadPlan, LoadResult } from "./load.ts";
 
 const plan = JSON.parse(process.argv[2] ?? "") as LoadPlan;
 const latencies: number[] = [];
 const failures: string[] = [];
-let sequence = 0;
 
-/** Ids of fixed width, so that a prepared request keeps its length. */
-const nextId = (): string => `${plan.idSeed}${(sequence++).toString(32).padStart(10, "0")}`;
-const request = (): string => plan.request.replaceAll("{{id}}", nextId());
+/** All ids have one length, so a prepared request keeps its own. */
+const request = (): string => plan.request.replaceAll(/\{\{(evt|trc)\}\}/g, (_whole, prefix: "evt" | "trc") => newId(prefix));
 
 const endsAt = performance.now() + plan.warmUpMs + plan.measureMs;
 const measuresFrom = performance.now() + plan.warmUpMs;

@@ -4,9 +4,8 @@ import { promisify } from "node:util";
 
 export interface LoadPlan {
   target: { host: string; port: number } | { path: string };
-  /** The whole HTTP/1.1 request; each `{{id}}` becomes an id that is used once. */
+  /** The whole HTTP/1.1 request; `{{evt}}` and `{{trc}}` become new ids. */
   request: string;
-  idSeed: string;
   connections: number;
   warmUpMs: number;
   measureMs: number;

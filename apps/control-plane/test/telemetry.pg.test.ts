@@ -142,6 +142,7 @@ describe("a telemetry event", () => {
     ["a time long past", { timestamp: new Date(Date.now() - 25 * 3_600_000).toISOString() }, "timestamp"],
     ["a time to come", { timestamp: new Date(Date.now() + 6 * 60_000).toISOString() }, "timestamp"],
     ["a text for an id", { eventId: "evt_x" }, "eventId"],
+    ["an id without a UUIDv7 in it", { eventId: `evt_${"7".repeat(26)}` }, "eventId"],
   ])("with %s is refused and the field named", async (_name, over, fieldName) => {
     expect(await report(event(over))).toMatchObject({
       status: 400,

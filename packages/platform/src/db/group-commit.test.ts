@@ -27,16 +27,29 @@ test("items that come together are committed together, and each gets its own res
 
 test("a full group does not wait, and one commit runs at a time", async () => {
   const { groups, commit } = controlled();
-  const group = createGroupCommit({ waitMs: never, maxItems: 2, maxQueued: 100, commit });
+  const group = createGroupCommit({ waitMs: 0, maxItems: 2, maxQueued: 100, commit });
   const results = [1, 2, 3].map((item) => group.add(item));
   expect(groups.map(({ items }) => items)).toEqual([[1, 2]]);
   expect(group.queued).toBe(1);
   groups[0]?.end(["a", "b"]);
   expect(await Promise.all(results.slice(0, 2))).toEqual(["a", "b"]);
-  // What came meanwhile goes next, without waiting for more.
+  // What came meanwhile has waited long enough.
   await expect.poll(() => groups.length).toBe(2);
   groups[1]?.end(["c"]);
   expect(await results[2]).toBe("c");
+});
+
+test("what comes while a commit runs waits for others like the first, unless the group is full", async () => {
+  const { groups, commit } = controlled();
+  const group = createGroupCommit({ waitMs: never, maxItems: 2, maxQueued: 100, commit });
+  const results = [1, 2, 3].map((item) => group.add(item));
+  groups[0]?.end(["a", "b"]);
+  await Promise.all(results.slice(0, 2));
+  expect(group.queued).toBe(1);
+  results.push(group.add(4));
+  expect(groups[1]?.items).toEqual([3, 4]);
+  groups[1]?.end(["c", "d"]);
+  expect(await Promise.all(results)).toEqual(["a", "b", "c", "d"]);
 });
 
 test("a failed commit fails its own group and no other", async () => {

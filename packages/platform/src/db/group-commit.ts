@@ -25,13 +25,16 @@ export interface GroupCommit<Item, Result> {
 
 interface Waiting<Item, Result> {
   item: Item;
+  /** Monotonic milliseconds. */
+  since: number;
   resolve: (result: Result) => void;
   reject: (error: unknown) => void;
 }
 
 /**
  * Collects items for a few milliseconds and commits them together: one round trip and one write-ahead log flush for
- * many callers. One commit runs at a time, so that a slow database makes groups larger instead of more numerous.
+ * many callers. One commit runs at a time, so that a slow database makes groups larger instead of more numerous; what came
+ * while one ran waits for others as the first group did.
  */
 export function createGroupCommit<Item, Result>(options: GroupCommitOptions<Item, Result>): GroupCommit<Item, Result> {
   const queue: Waiting<Item, Result>[] = [];
@@ -49,9 +52,15 @@ export function createGroupCommit<Item, Result>(options: GroupCommitOptions<Item
     }
   };
   const drain = async (): Promise<void> => {
-    while (queue.length > 0) await commitGroup();
+    do await commitGroup();
+    while (queue.length > 0 && untilDueMs() <= 0);
     // In the same step as the last look at the queue: an item that comes later finds nothing running and starts anew.
     running = undefined;
+    if (queue.length > 0) schedule();
+  };
+  const untilDueMs = (): number => (queue.length >= options.maxItems ? 0 : (queue[0]?.since ?? 0) + options.waitMs - performance.now());
+  const schedule = (): void => {
+    timer ??= setTimeout(() => void run(), Math.max(0, untilDueMs()));
   };
   const run = (): Promise<void> => {
     clearTimeout(timer);
@@ -63,10 +72,10 @@ export function createGroupCommit<Item, Result>(options: GroupCommitOptions<Item
     add(item) {
       if (queue.length >= options.maxQueued) return Promise.reject(new QueueFullError());
       return new Promise<Result>((resolve, reject) => {
-        queue.push({ item, resolve, reject });
+        queue.push({ item, since: performance.now(), resolve, reject });
         if (running !== undefined) return;
         if (queue.length >= options.maxItems) void run();
-        else timer ??= setTimeout(() => void run(), options.waitMs);
+        else schedule();
       });
     },
     get queued() {

@@ -110,7 +110,7 @@ export function createRateLimits(options: RateLimitsOptions): RateLimits {
       const before = total - points;
       return { taken: Math.min(points, Math.max(0, limit - before)), limit, remaining: Math.max(0, limit - total), resetMs };
     },
-    knownRefusal: (scope, key, rule) => refusal(nameOf(scope, key), rule),
+    knownRefusal: (scope, key, rule) => (usedUp.size === 0 ? undefined : refusal(nameOf(scope, key), rule)),
     close: () => options.store.close(),
   };
 }

@@ -112,7 +112,7 @@ export function createPoints(options: { limits: RateLimits; scope: string; nowMs
         const purse = purseOf(key, rule);
         if (purse.available > 0) {
           purse.available -= 1;
-          if (!purse.usedUp && purse.available < ahead(rule)) void askOnce(purse, key, rule);
+          if (!purse.usedUp && purse.available < ahead(rule) / 2) void askOnce(purse, key, rule);
           return decide(purse, rule, true);
         }
         if (purse.usedUp) return decide(purse, rule, false);

@@ -2,7 +2,7 @@ import { type TelemetryEvent, telemetryEventSchema } from "@whs/api";
 import { AppError, invalidRequest } from "@whs/platform/errors";
 import { createGroupCommit, type GroupCommit, QueueFullError } from "@whs/platform/db";
 import { parseInput } from "@whs/platform/http";
-import { idTimeMs } from "@whs/platform/ids";
+import { idTimeMs, isId } from "@whs/platform/ids";
 import { createHash } from "node:crypto";
 import type { Dependencies, SystemContext } from "../../context.ts";
 import { settleReservations } from "../limits/index.ts";
@@ -58,7 +58,7 @@ export function createTelemetryIngestion(dependencies: Dependencies): TelemetryI
       const event = parseInput(telemetryEventSchema, parseJson(report.rawBody));
       await requireOwnership(context, owner, event);
       requirePlausibleTime(event.timestamp, context.now());
-      if (event.eventId !== undefined) requirePlausibleTime(new Date(idTimeMs(event.eventId)).toISOString(), context.now(), "eventId");
+      if (event.eventId !== undefined) requirePlausibleId(event.eventId, context.now());
       const eventId = event.eventId ?? eventIdFor(event.deploymentId, event.traceId, event.timestamp);
       return add({ eventId, day: dayOf(eventId), event, isFallback: false });
     },
@@ -99,6 +99,11 @@ async function requireOwnership(context: SystemContext, owner: TelemetryOwner, e
     async () => undefined,
   );
   throw new AppError("UNAUTHORIZED", "The event does not belong to the deployment that signed it.");
+}
+
+function requirePlausibleId(eventId: string, now: Date): void {
+  if (!isId("evt", eventId)) throw invalidRequest([{ fieldName: "eventId", message: "must be an evt_ id, with a UUIDv7 in it" }]);
+  requirePlausibleTime(new Date(idTimeMs(eventId)).toISOString(), now, "eventId");
 }
 
 function requirePlausibleTime(time: string, now: Date, fieldName = "timestamp"): void {
