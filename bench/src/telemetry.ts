@@ -135,7 +135,7 @@ async function copyIn(database: pg.Client, file: string): Promise<number> {
   for (let number = 0; number < copies; number++) {
     await database.query(`copy (select current_date, 'evt_' || lpad(to_hex(n), 6, '0') || right(md5(random()::text), 20), 'usr_01k00000000000000000000000', 'agt_01k0000000000000000000000' || n % 4,
       'dep_01k0000000000000000000000' || n % 4, 'cloudflare', 'trc_' || right(md5(random()::text), 26), clock_timestamp(), 1, n % 900, false, n % 70, 0, 0, 0, 0, 0, null,
-      '{"cloudflare":{"durableObjectOps":1,"workersAICalls":0},"agentcore":null}', 0.000001, clock_timestamp() from generate_series(1, ${copyRows}) as n) to ${file}`);
+      '{"cloudflare":{"durableObjectOps":1,"workersAICalls":0},"agentcore":null}', 0.000001, clock_timestamp(), false from generate_series(1, ${copyRows}) as n) to ${file}`);
     const startedAt = performance.now();
     await database.query(`copy bench.copied from ${file}`);
     milliseconds += performance.now() - startedAt;
