@@ -1,5 +1,5 @@
 import { join, resolve } from "node:path";
-import { ConfigurationError, parseEnvironment } from "@whs/platform/config";
+import { ConfigurationError, parseEnvironment, reportedVersionsSchema } from "@whs/platform/config";
 import { logLevels } from "@whs/platform/log";
 import { z } from "zod";
 
@@ -48,6 +48,7 @@ const environmentSchema = z.object({
   AGENTCORE_LOCAL_MAX_ENDPOINTS: whole(1, 100_000).default(10).describe("endpoints of one runtime, from 1; 10 on AWS"),
   AGENTCORE_LOCAL_START_SECONDS: whole(1, 600).default(60).describe("seconds in which a container must answer its first ping, 1 to 600"),
   AGENTCORE_LOCAL_REGISTRY_MB: whole(16, 1_048_576).default(20_480).describe("megabytes that pushed images may take, from 16"),
+  WHS_REPORTED_VERSIONS: reportedVersionsSchema,
   WHS_CELL_EGRESS_ALLOW: list.default([]).describe("comma-separated host:port of private addresses that agents may reach nevertheless"),
   WHS_CELL_EGRESS_RULES_FILE: z.string().optional().describe("a JSON file with the hosts that an agent may reach"),
 });
@@ -89,6 +90,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env) {
     },
     startMs: values.AGENTCORE_LOCAL_START_SECONDS * 1000,
     registryBytes: values.AGENTCORE_LOCAL_REGISTRY_MB * 1024 * 1024,
+    reportedVersion: values.WHS_REPORTED_VERSIONS.agentcore,
     egress: { allow: values.WHS_CELL_EGRESS_ALLOW, rulesFile: values.WHS_CELL_EGRESS_RULES_FILE },
   };
 }

@@ -109,7 +109,7 @@ export async function openService(config: Config, logger: Logger, now: () => num
   const browserApi = new BrowserApi(browsers, () => ownAddresses(address, config.host).origin);
   const registry = new Registry(blobs, config.credentials, logger);
   const describe = () => ({
-    version,
+    version: config.reportedVersion ?? version,
     region: config.region,
     accountId: ACCOUNT_ID,
     platform: { os: "linux", architecture: ARCHITECTURE },

@@ -52,7 +52,6 @@ beforeEach(async () => {
   const { secret } = await client.call(createToken, { body: { name: "artifactctl" } });
   env = { WHS_API_URL: proxy.url, WHS_API_TOKEN: secret };
   proxy.seen.length = 0;
-  proxy.observe(null);
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -75,6 +74,13 @@ interface Agent {
   source: string;
   requiredKeys?: string[];
 }
+
+/** Starts what reports versions again, with others. No other test demands certain ones. */
+async function become(versions: string): Promise<void> {
+  const changes = { WHS_REPORTED_VERSIONS: versions };
+  await Promise.all([stack.processes.whs?.restart(changes), stack.processes.supervisor?.restart(changes)]);
+}
+let moves = 0;
 
 const answering = (text: string): string => `export default { invoke: () => ${JSON.stringify(text)} };\n`;
 
@@ -250,9 +256,6 @@ describe("a plan", () => {
     await expectRefusalAfter(() => client.call(updateAgent, { id: agent.id, body: { envVarKeys: ["NEW"] } }));
   });
 
-  test("is refused when a component of the stack became another version in between", () =>
-    expectRefusalAfter(() => proxy.observe(({ components }) => components.forEach((component) => (component.version = "1.999.0")))));
-
   test("is refused for a manifest that was changed in between", async () => {
     await succeed(run("plan", "--out", "plan.json"));
     writeArtifact([{ name: "planned", source: answering("newer") }], { api_version: "1.0" });
@@ -292,28 +295,41 @@ test("a payload that was rolled back serves again without being deployed again",
   expect([await ask("swinger", "x"), await versionsOf("swinger")]).toEqual(["two", 2]);
 });
 
-test("a live stack is held to its versions, in normal and in strict mode", async () => {
-  proxy.observe(({ components }) =>
-    components.forEach((component) => (component.version = component.name === "gateway" ? "1.4.0" : component.version)),
-  );
-  const codes = async (runtimeStack: unknown, ...args: string[]): Promise<[number, string[]]> => {
-    writeArtifact([{ name: "picky", source: answering("x") }], runtimeStack);
-    const { exitCode, json } = await run("check", "--json", ...args);
-    return [exitCode, json().findings.map(({ code }) => code)];
+test("a stack that became other versions refuses the plans made before, and is held to them by every command, strict or not", async () => {
+  writeArtifact([{ name: "picky", source: answering("x") }], { components: { gateway: "*" } });
+  await succeed(run("plan", "--out", "plan.json"));
+  await become(`gateway=1.4.${++moves},provisioner=1.4.0,agent=1.6.2,runtime-node=3.0.1`);
+  const refused = await run("deploy", "--plan", "plan.json", "--json");
+  expect([refused.exitCode, refused.json().findings.map(({ code }) => code)]).toEqual([1, ["APPLY_STATE_MOVED"]]);
+  const outcomes = async (demands: unknown, commands: string[]) => {
+    writeArtifact([{ name: "picky", source: answering("x") }], demands);
+    const ended = await Promise.all(commands.map((command) => run(...command.split(" "), "--json")));
+    return new Set(ended.map(({ exitCode, json }) => [exitCode, ...json().findings.map(({ code }) => code)].join(" ")));
   };
-  expect(
-    await codes({
-      mode: "local",
-      components: { gateway: "^1.4", agent: "*", "runtime-node": "*", provisioner: "*" },
-      capabilities: ["streaming", "sessions"],
-    }),
-  ).toEqual([0, []]);
-  expect(await codes({ components: { gateway: "^1.5" } })).toEqual([0, ["STACK_COMPONENT_RANGE"]]);
-  expect(await codes({ components: { gateway: "^1.5" } }, "--strict")).toEqual([4, ["STACK_COMPONENT_RANGE"]]);
-  expect(await codes({ components: { gateway: "^2.0" } })).toEqual([4, ["STACK_COMPONENT_MAJOR"]]);
-  expect(await codes({ mode: "cloud" })).toEqual([4, ["STACK_MODE_MISMATCH"]]);
-  expect(await codes({ capabilities: ["time-travel"] })).toEqual([4, ["STACK_CAPABILITY_MISSING"]]);
+  const met = { gateway: "^1.4", provisioner: "1.4.0", agent: ">=1.5 <2", "runtime-node": "~3.0" };
+  for (const demands of [{ mode: "local", components: met }, { capabilities: ["streaming", "sessions"] }])
+    expect(await outcomes(demands, ["check", "check --strict", "plan --strict"])).toEqual(new Set(["0"]));
+  for (const [code, demands] of [
+    ["STACK_COMPONENT_RANGE", { components: { gateway: "^1.5" } }],
+    ["STACK_COMPONENT_RANGE", { components: { agent: "<1.6" } }],
+    ["STACK_API_VERSION_MINOR", { api_version: "1.9" }],
+  ] as const) {
+    expect(await outcomes(demands, ["check", "plan"]), code).toEqual(new Set([`0 ${code}`]));
+    expect(await outcomes(demands, ["check --strict", "plan --strict", "deploy --strict"]), code).toEqual(new Set([`4 ${code}`]));
+  }
+  for (const [code, demands] of [
+    ["STACK_COMPONENT_MAJOR", { components: { gateway: "^2.0" } }],
+    ["STACK_COMPONENT_MAJOR", { components: { "runtime-node": "^1.0" } }],
+    ["STACK_API_VERSION_MAJOR", { api_version: "2.0" }],
+    ["STACK_MODE_MISMATCH", { mode: "cloud" }],
+    ["STACK_CAPABILITY_MISSING", { capabilities: ["time-travel"] }],
+  ] as const)
+    expect(await outcomes(demands, ["check", "check --strict", "plan", "deploy"]), code).toEqual(new Set([`4 ${code}`]));
   expect(writes()).toEqual([]);
+  writeArtifact([{ name: "picky", source: answering("took it") }], { components: { gateway: "^1.5" } });
+  const { json } = await succeed(run("deploy", "--json"));
+  expect(json().findings.map(({ code }) => code)).toEqual(["STACK_COMPONENT_RANGE"]);
+  expect(await ask("picky", "x")).toBe("took it");
 });
 
 test("what whs builds, artifactctl applies, byte for byte the same from the same sources", async () => {

@@ -1,4 +1,4 @@
-import { ConfigurationError, parseEnvironment, requireHttps } from "@whs/platform/config";
+import { ConfigurationError, parseEnvironment, reportedVersionsSchema, requireHttps } from "@whs/platform/config";
 import path from "node:path";
 import { z } from "zod";
 import { agentcoreEnvironment, readAgentcoreSettings } from "./agentcore-settings.ts";
@@ -84,6 +84,7 @@ const environment = z.object({
   WHS_FALLBACK_AFTER_SECONDS: seconds(60),
   WHS_HEARTBEAT_SECONDS: seconds(15),
   WHS_STREAM_GRACE_SECONDS: seconds(10),
+  WHS_REPORTED_VERSIONS: reportedVersionsSchema,
 });
 
 export type Config = ReturnType<typeof readConfig>;
@@ -156,5 +157,6 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env) {
     heartbeatMs: read.WHS_HEARTBEAT_SECONDS * 1000,
     /** How long an agent runs on after the last reader of its stream left. */
     streamGraceMs: read.WHS_STREAM_GRACE_SECONDS * 1000,
+    reportedVersions: read.WHS_REPORTED_VERSIONS,
   };
 }

@@ -251,7 +251,12 @@ describe("the installation", () => {
     expect(body).toMatchObject({
       mode: "local",
       providers: {
-        agentcore: { driver: "local", region: "us-east-1", isolation: expect.arrayContaining([expect.objectContaining({ active: true })]) },
+        agentcore: {
+          driver: "local",
+          version: expect.any(String),
+          region: "us-east-1",
+          isolation: expect.arrayContaining([expect.objectContaining({ active: true })]),
+        },
       },
     });
   });

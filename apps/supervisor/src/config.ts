@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import { join, resolve } from "node:path";
-import { parseEnvironment, ConfigurationError } from "@whs/platform/config";
+import { parseEnvironment, ConfigurationError, reportedVersionsSchema } from "@whs/platform/config";
 import { z } from "zod";
 
 const whole = (minimum: number, maximum: number) =>
@@ -68,6 +68,7 @@ const environmentSchema = z.object({
     .describe("comma-separated addresses of DNS servers for the names that agents use, with :port if it is not 53"),
   WHS_CELL_LOG_LINES_PER_SECOND: whole(1, 100_000).default(200).describe("log lines a second of one deployment that are kept, from 1"),
   WHS_TELEMETRY_JOURNAL_MB: whole(1, 1_048_576).default(256).describe("megabytes of events kept while the control plane is away, from 1"),
+  WHS_REPORTED_VERSIONS: reportedVersionsSchema,
   WHS_PRICE_MILLION_REQUESTS: z.coerce.number().min(0).default(0.3).describe("US dollars"),
   WHS_PRICE_MILLION_COMPUTE_MS: z.coerce.number().min(0).default(0.02).describe("US dollars"),
   WHS_PRICE_MILLION_TOKENS: z.coerce.number().min(0).default(0).describe("US dollars"),
@@ -130,6 +131,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env) {
       rulesFile: values.WHS_CELL_EGRESS_RULES_FILE,
       dnsServers: values.WHS_CELL_EGRESS_DNS,
     },
+    reportedVersions: values.WHS_REPORTED_VERSIONS,
     journalBytes: values.WHS_TELEMETRY_JOURNAL_MB * 1024 * 1024,
     prices: {
       perMillionRequests: values.WHS_PRICE_MILLION_REQUESTS,

@@ -127,8 +127,8 @@ export async function openSupervisor(config: SupervisorConfig, logger: Logger): 
           logger,
         });
   const describe = (): Described => ({
-    version,
-    workerd: workerd.version,
+    version: config.reportedVersions.agent ?? version,
+    workerd: config.reportedVersions["runtime-node"] ?? workerd.version,
     compatibilityDate: COMPATIBILITY_DATE,
     isolation: [...sandbox.layers],
     capabilities: CAPABILITIES,

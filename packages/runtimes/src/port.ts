@@ -170,7 +170,7 @@ export interface ProviderDescription {
   driver: string;
   /** Version of what runs customer code: the stack's `runtime-node` component. */
   version: string;
-  /** Version of the data plane's own process, where there is one: the stack's `agent` component. */
+  /** Version of the runtime's own process, where there is one; the data plane's is the stack's `agent` component. */
   supervisorVersion?: string;
   compatibilityDate?: string;
   region?: string;

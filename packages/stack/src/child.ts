@@ -37,6 +37,7 @@ export type ChildState = "new" | "starting" | "ready" | "crashed" | "stopping" |
 export class Child {
   readonly name: string;
   readonly #options: ChildOptions;
+  #env: NodeJS.ProcessEnv;
   #process: ChildProcess | undefined;
   #identity: ProcessIdentity | undefined;
   #state: ChildState = "new";
@@ -48,6 +49,7 @@ export class Child {
   constructor(options: ChildOptions) {
     this.name = options.name;
     this.#options = options;
+    this.#env = options.env;
   }
 
   get pid(): number | undefined {
@@ -97,9 +99,10 @@ export class Child {
     return outcome;
   }
 
-  /** Stops and starts again, as an operator would; not a crash. */
-  async restart(): Promise<Readiness> {
+  /** Stops and starts again, as an operator would; not a crash. @param changes of its environment, from now on */
+  async restart(changes: NodeJS.ProcessEnv = {}): Promise<Readiness> {
     await this.stop();
+    this.#env = { ...this.#env, ...changes };
     this.#cancelRestart = new AbortController();
     this.#crashesInARow = 0;
     return this.start();
@@ -126,7 +129,7 @@ export class Child {
     const log = openSync(this.#options.logFile, "a", 0o600);
     const child = spawn(process.execPath, [this.#options.entry], {
       cwd: ROOT,
-      env: this.#options.env,
+      env: this.#env,
       // Straight into the file: a pipe would break, and take the child along, when this process is killed.
       stdio: ["ignore", log, log, "ipc"],
       // A group of its own: Ctrl-C must reach this process only, which then stops the others in order.

@@ -40,8 +40,8 @@ export interface RunningProcess {
   /** Address and notes that it reported last. */
   readonly readiness: Readiness | undefined;
   readonly logFile: string;
-  /** Stops it, starts it and waits until it is ready. */
-  restart(): Promise<Readiness>;
+  /** Stops it, starts it and waits until it is ready. @param changes of its environment, from now on */
+  restart(changes?: NodeJS.ProcessEnv): Promise<Readiness>;
 }
 
 export interface Stack {
@@ -194,7 +194,7 @@ function handle({ declaration, child, logFile }: Member): RunningProcess {
     get readiness() {
       return child.readiness;
     },
-    restart: () => child.restart(),
+    restart: (changes) => child.restart(changes),
   };
 }
 

@@ -36,7 +36,14 @@ export const getRuntimeStack = endpoint({
             isolation: z.array(isolationLayerSchema),
           })
           .nullable(),
-        agentcore: z.object({ driver: z.string(), region: z.string().nullable(), isolation: z.array(isolationLayerSchema) }).nullable(),
+        agentcore: z
+          .object({
+            driver: z.string(),
+            version: z.string().nullable().describe("Of the local service; null on AWS, and while it is down"),
+            region: z.string().nullable(),
+            isolation: z.array(isolationLayerSchema),
+          })
+          .nullable(),
       }),
       observedAt: timeSchema,
     }),

@@ -1,5 +1,7 @@
 import type { z } from "zod";
 
+export { type ReportedVersions, reportedVersionsSchema } from "./reported-versions.ts";
+
 /** A variable of the environment that stops the start. */
 export class ConfigurationError extends Error {
   constructor(message: string, options?: ErrorOptions) {

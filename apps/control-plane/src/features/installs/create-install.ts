@@ -25,7 +25,7 @@ export async function createInstall(context: Context, marketplace: Marketplace, 
   const made = await findInstall(context.db, context.user.id, redemption.installIntent.installIntentId);
   if (made !== undefined) return continueInstall(context, made);
   const source = await requireSource(context, redemption);
-  await requireStack(redemption.release);
+  requireStack(context, redemption.release);
   requireRuntime(context, source.agent.runtime_provider);
   return install(context, redemption, source, input.name);
 }

@@ -1,8 +1,7 @@
 import type { AnswerOf, getRuntimeStack as endpoint } from "@whs/api";
 import type { ProviderDescription, RuntimeProvider } from "@whs/runtimes";
-import { readFileSync } from "node:fs";
-import { z } from "zod";
 import type { Context } from "../../context.ts";
+import { ownVersion } from "../../own-version.ts";
 import { deployJob } from "../deployments/index.ts";
 
 type Stack = AnswerOf<typeof endpoint>;
@@ -14,11 +13,6 @@ const protocols = ["invoke/v1"];
 /** Drivers that run agents on machines of the installation's own. */
 const localDrivers = ["workerd", "local"];
 
-/** Of this process since it started, whatever is installed over it meanwhile. */
-const { version } = z
-  .object({ version: z.string() })
-  .parse(JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8")));
-
 /** What runs at this moment, each component with the version that it reports itself. */
 export async function getStack(context: Context): Promise<Stack> {
   const [cloudflare, agentcore] = await Promise.all([
@@ -29,7 +23,12 @@ export async function getStack(context: Context): Promise<Stack> {
     apiVersion,
     mode: Object.values(context.providers).every(({ driver }) => localDrivers.includes(driver)) ? "local" : "cloud",
     components: [
-      { name: "gateway", version, status: "up", capabilities: ["invoke", "streaming", "sessions"] },
+      {
+        name: "gateway",
+        version: context.config.reportedVersions.gateway ?? ownVersion,
+        status: "up",
+        capabilities: ["invoke", "streaming", "sessions"],
+      },
       provisioner(context),
       ...dataPlane(cloudflare),
     ],
@@ -47,16 +46,26 @@ export async function getStack(context: Context): Promise<Stack> {
       agentcore:
         context.providers.agentcore === undefined
           ? null
-          : { driver: context.providers.agentcore.driver, region: agentcore?.region ?? null, isolation: [...(agentcore?.isolation ?? [])] },
+          : {
+              driver: context.providers.agentcore.driver,
+              version: agentcore?.supervisorVersion ?? null,
+              region: agentcore?.region ?? null,
+              isolation: [...(agentcore?.isolation ?? [])],
+            },
     },
     observedAt: context.now().toISOString(),
   };
 }
 
 /** The deploy worker, which runs in every process of the control plane. */
-function provisioner({ jobs }: Context): Component {
+function provisioner({ config, jobs }: Context): Component {
   if (!jobs.isWorking(deployJob)) return { name: "provisioner", version: null, status: "down", capabilities: [] };
-  return { name: "provisioner", version, status: "up", capabilities: ["uploaded_bundle", "repo_ref"] };
+  return {
+    name: "provisioner",
+    version: config.reportedVersions.provisioner ?? ownVersion,
+    status: "up",
+    capabilities: ["uploaded_bundle", "repo_ref"],
+  };
 }
 
 /** Undefined when it is not there or does not answer. */
