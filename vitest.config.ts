@@ -12,8 +12,6 @@ export default defineConfig({
     pool: "forks",
     maxWorkers,
     testTimeout: 30_000,
-    // Processes are killed and machines are busy: one more try tells a late moment from a fault. `npm test` names who needed it.
-    retry: 1,
     hookTimeout: 60_000,
     // A poll ends when what it waits for is there; the deadline only has to outlast a busy machine.
     expect: { poll: { timeout: 15_000 } },

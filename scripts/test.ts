@@ -10,15 +10,13 @@ import { ensureTestTools } from "./test-tools.ts";
 interface Counts {
   passed: number;
   failed: number;
-  /** Tests that failed first and passed when they were tried again. */
-  unsteady: readonly string[];
 }
 
 /** The part of Vitest's JSON report that is counted. A file that cannot be loaded has no tests but has failed. */
 interface VitestReport {
   numPassedTests: number;
   numFailedTests: number;
-  testResults: { status: string; assertionResults: { status: string; fullName: string; failureMessages: string[] }[] }[];
+  testResults: { status: string; assertionResults: { status: string }[] }[];
 }
 
 const missing = ensureTestTools();
@@ -29,7 +27,7 @@ if (missing.length > 0) {
 
 const reports = mkdtempSync(path.join(tmpdir(), "whs-test-"));
 let exitCode = 1;
-let counts: Counts = { passed: 0, failed: 0, unsteady: [] };
+let counts: Counts = { passed: 0, failed: 0 };
 try {
   const report = path.join(reports, "vitest.json");
   exitCode = await runVitest(process.argv.slice(2), report);
@@ -38,7 +36,6 @@ try {
   rmSync(reports, { recursive: true, force: true });
 }
 if (counts.passed + counts.failed === 0 || counts.failed > 0) exitCode ||= 1;
-for (const name of counts.unsteady) process.stdout.write(`passed at the second try: ${name}\n`);
 process.stdout.write(`${counts.passed} passed, ${counts.failed} failed\n`, () => process.exit(exitCode));
 
 async function runVitest(filters: readonly string[], report: string): Promise<number> {
@@ -58,12 +55,5 @@ function count(report: VitestReport): Counts {
   const brokenFiles = report.testResults.filter(
     (file) => file.status === "failed" && !file.assertionResults.some((assertion) => assertion.status === "failed"),
   );
-  const unsteady = report.testResults
-    .flatMap(({ assertionResults }) => assertionResults)
-    .filter(({ status, failureMessages }) => status === "passed" && failureMessages.length > 0);
-  return {
-    passed: report.numPassedTests,
-    failed: report.numFailedTests + brokenFiles.length,
-    unsteady: unsteady.map(({ fullName }) => fullName),
-  };
+  return { passed: report.numPassedTests, failed: report.numFailedTests + brokenFiles.length };
 }

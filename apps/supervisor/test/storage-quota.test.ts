@@ -1,12 +1,14 @@
 import { readdir, stat } from "node:fs/promises";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { failure } from "@whs/runtimes/conformance";
+import { failure, type TestAgent } from "@whs/runtimes/conformance";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { DataPlane } from "./data-plane.ts";
 import { deployed } from "./hostile.ts";
 
 const MB = 1024 * 1024;
+const PATIENCE = { timeout: 25_000, interval: 50 };
+const FULL = "0 The storage of this account's sessions is full: nothing can be put into it until sessions are deleted.";
 /** Fills a session until it may not, and says why. */
 const FILLER = `export default { async invoke({ session, messages }) {
   const [verb, from] = messages[0].content.split(" ");
@@ -32,46 +34,46 @@ describe("the storage of one tenant's sessions", () => {
     return sizes.reduce((sum, size) => sum + size, 0);
   }
 
+  /** What the node has not measured yet may still be written; what it has measured, not. */
+  function untilFull(made: TestAgent, providerSessionId: string): Promise<void> {
+    return vi.waitFor(async () => expect((await made.invoke("fill 9", { providerSessionId })).output.text).toBe(FULL), PATIENCE);
+  }
+
   test("is bounded: an agent that fills it is told so, can still read, and its tenant's other sessions are full too", async () => {
     const made = await deployed(plane, FILLER, { sessionful: true });
     const other = await deployed(plane, FILLER, { sessionful: true });
-    await made.invoke("fill 0", { providerSessionId: "ses_0" });
-    for (let round = 1; round < 4; round += 1) await made.invoke(`fill ${round}`, { providerSessionId: "ses_0" });
-    const again = async () => (await made.invoke("fill 9", { providerSessionId: "ses_0" })).output.text;
-    await vi.waitFor(
-      async () =>
-        expect(await again()).toBe(
-          "0 The storage of this account's sessions is full: nothing can be put into it until sessions are deleted.",
-        ),
-      { timeout: 20_000 },
-    );
+    for (let round = 0; round < 4; round += 1) await made.invoke(`fill ${round}`, { providerSessionId: "ses_0" });
+    await untilFull(made, "ses_0");
     expect(Number((await made.invoke("read", { providerSessionId: "ses_0" })).output.text)).toBeGreaterThan(3);
-    // What the node has not measured yet, another session may still write; what it has measured, none.
-    const elsewhere = async () => (await made.invoke("fill 0", { providerSessionId: "ses_1" })).output.text;
-    await vi.waitFor(async () => expect(await elsewhere()).toMatch(/^0 The storage .* is full/), { timeout: 20_000 });
-    expect(await usedBytes(made.userId)).toBeLessThan(24 * MB);
-    expect((await other.invoke("fill 0", { providerSessionId: "ses_0" })).output.text).toMatch(/^(?!0 )\d+ The storage|never full/);
+    await untilFull(made, "ses_1");
+    // Without a bound, the first four invocations alone had written 80 MB.
+    expect(await usedBytes(made.userId)).toBeLessThan(64 * MB);
+    expect((await other.invoke("fill 0", { providerSessionId: "ses_0" })).output.text).not.toBe(FULL);
   });
 
   test("has room again when a session is destroyed", async () => {
     const made = await deployed(plane, FILLER, { sessionful: true });
-    for (let round = 0; round < 3; round += 1) await made.invoke(`fill ${round}`, { providerSessionId: "ses_0" });
-    expect((await made.invoke("fill 9", { providerSessionId: "ses_1" })).output.text).toMatch(/^0 The storage/);
+    await made.invoke("fill 0", { providerSessionId: "ses_0" });
+    await untilFull(made, "ses_0");
     await plane.provider.destroySession({ ...made.ref(), providerSessionId: "ses_0" });
-    await expect
-      .poll(async () => (await made.invoke("fill 9", { providerSessionId: "ses_1" })).output.text, { timeout: 10_000 })
-      .not.toMatch(/^0 /);
+    await vi.waitFor(
+      async () => expect((await made.invoke("fill 0", { providerSessionId: "ses_1" })).output.text).not.toBe(FULL),
+      PATIENCE,
+    );
   });
 
   test("an agent that gets around the bound is stopped, and its sessions are not run while they take too much", async () => {
-    // The platform's code in its isolate counts with what the agent has replaced.
+    // The platform's code in its isolate counts with what the agent has replaced. It pauses so that the machine's speed decides nothing.
     const cheat = await deployed(
       plane,
       `const Real = Number; globalThis.Number = Object.assign(() => Infinity, Real);
       export default { async invoke({ session, messages }) {
         if (messages[0].content === "begin") { await session.storage.put("k", 1); return "begun"; }
         const text = "x".repeat(1024 * 1024);
-        for (let i = 0; i < 300; i += 1) await session.storage.put("k" + i, text);
+        for (let i = 0; i < 1000; i += 1) {
+          await session.storage.put("k" + i, text);
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        }
         return "got around";
       } };`,
       { sessionful: true },
@@ -79,9 +81,14 @@ describe("the storage of one tenant's sessions", () => {
     await cheat.invoke("begin", { providerSessionId: "ses_0" });
     const stopped = await failure(cheat.invoke("fill", { providerSessionId: "ses_0" }));
     expect(stopped).toMatchObject({ kind: "runtime", reached: true });
-    expect(await usedBytes(cheat.userId)).toBeLessThan(400 * MB);
-    await expect
-      .poll(() => failure(cheat.invoke("fill", { providerSessionId: "ses_0" })), { timeout: 10_000 })
-      .toMatchObject({ kind: "runtime", reached: false, message: expect.stringMatching(/is full/) });
+    await vi.waitFor(
+      async () =>
+        expect(await failure(cheat.invoke("fill", { providerSessionId: "ses_0" }))).toMatchObject({
+          kind: "runtime",
+          reached: false,
+          message: expect.stringMatching(/is full/),
+        }),
+      PATIENCE,
+    );
   });
 });

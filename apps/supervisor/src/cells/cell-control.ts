@@ -85,13 +85,13 @@ const MAX_LISTED = 50_000;
 
 async function listSessions(paths: TenantPaths, storage: StorageMeter): Promise<SessionList> {
   await storage.measure();
-  const { leftBytes } = storage;
+  const { room } = storage;
   const objectIds: string[] = [];
   for (const agentId of await listFolder(paths.sessionIndexDir)) {
     objectIds.push(...(await sessionsOfAgent(paths, agentId)));
-    if (objectIds.length > MAX_LISTED) return { complete: false, objectIds: [], leftBytes };
+    if (objectIds.length > MAX_LISTED) return { complete: false, objectIds: [], room };
   }
-  return { complete: true, objectIds, leftBytes };
+  return { complete: true, objectIds, room };
 }
 
 /** Objects of an agent's sessions. */

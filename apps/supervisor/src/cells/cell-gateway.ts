@@ -1,5 +1,5 @@
 import { Pool } from "undici";
-import type { Heartbeat } from "@whs/runtimes/cell";
+import type { Heartbeat, StorageRoom } from "@whs/runtimes/cell";
 
 /** The supervisor's own requests to a cell, over the socket that invocations use. */
 export class CellGateway {
@@ -9,9 +9,8 @@ export class CellGateway {
     this.pool = new Pool("http://cell", { socketPath, connections: 4, pipelining: 1 });
   }
 
-  /** `leftBytes`: what the tenant's sessions may still take. */
-  async heartbeat(leftBytes: number, signal: AbortSignal): Promise<Heartbeat> {
-    const { body } = await this.pool.request({ method: "GET", path: `/heartbeat?left=${leftBytes}`, signal });
+  async heartbeat({ leftBytes, asOf }: StorageRoom, signal: AbortSignal): Promise<Heartbeat> {
+    const { body } = await this.pool.request({ method: "GET", path: `/heartbeat?left=${leftBytes}&asOf=${asOf}`, signal });
     return (await body.json()) as Heartbeat;
   }
 

@@ -70,6 +70,7 @@ export class Cell {
   /** The supervisor's own doing among the tenant's files. */
   private readonly fileTurns: Turns;
   private readonly watchdog: Watchdog;
+  private readonly storageWatch: NodeJS.Timeout;
   private stopping: string | null = null;
   private lastActiveMs = Date.now();
   private lastBeat: Heartbeat | null = null;
@@ -94,11 +95,13 @@ export class Cell {
     this.watchdog = new Watchdog({
       limits: dependencies.watchdog,
       pid: process.pid,
-      ask: (signal) => this.gateway.heartbeat(storage.leftBytes, signal),
+      ask: (signal) => this.gateway.heartbeat(storage.room, signal),
       onBeat: (beat) => void this.beat(beat),
       onHung: (reason) => this.killHung(reason),
     });
     this.watchdog.start();
+    // Beside the heartbeats: a cell that is too busy to answer one is a cell that may be writing.
+    this.storageWatch = setInterval(() => void this.boundStorage(), dependencies.watchdog.intervalMs);
     this.ended = this.clearAway(servers);
   }
 
@@ -121,7 +124,10 @@ export class Cell {
       await writeOwner(paths.ownerFile, process.pid);
       logger.info({ cell: paths.name, cellPid: process.pid, startMs: Date.now() - startedAt }, "Cell started");
       const cell = new Cell(userId, paths, dependencies, process, storage, fileTurns, servers);
-      signsOfLife.on("sign", () => cell.watchdog.signOfLife());
+      signsOfLife.on("sign", () => {
+        cell.watchdog.signOfLife();
+        cell.touch();
+      });
       return cell;
     } catch (error) {
       await Promise.all(servers.map(closeServer));
@@ -186,7 +192,7 @@ export class Cell {
     try {
       await this.gateway.drain(signal);
       for (;;) {
-        const beat = await this.gateway.heartbeat(this.storage.leftBytes, signal);
+        const beat = await this.gateway.heartbeat(this.storage.room, signal);
         if (beat.inFlight === 0 && beat.pending === 0) return;
         await setTimeout(POLL_MS, undefined, { signal });
       }
@@ -201,7 +207,6 @@ export class Cell {
       logger.warn({ cell: this.paths.name, dropped: beat.dropped }, "A cell dropped records that it could not deliver");
     this.lastBeat = beat;
     if (beat.inFlight > 0 || beat.pending > 0) this.touch();
-    if (Date.now() - this.lastActiveMs < STILL_WRITING_MS) await this.boundStorage();
     const idle = beat.inFlight === 0 && beat.pending === 0;
     if (idle && Date.now() - this.lastActiveMs > idleMs) return this.stop("idle", DRAIN_MS);
     if (beat.loads > (idle ? maxLoads : maxLoads * OVERDUE)) return this.stop(`recycled after ${beat.loads} loads`, DRAIN_MS);
@@ -215,11 +220,12 @@ export class Cell {
 
   /** Agents are told, and stop; those that do not are stopped, and their sessions are not run while they take too much. */
   private async boundStorage(): Promise<void> {
+    if (Date.now() - this.idleSinceMs > STILL_WRITING_MS) return;
     await this.storage.measureAgain();
     if (!this.storage.isFarBeyond || this.boundReached || this.stopping !== null) return;
     this.boundReached = true;
     this.dependencies.logger.warn(
-      { cell: this.paths.name, leftBytes: this.storage.leftBytes },
+      { cell: this.paths.name, leftBytes: this.storage.room.leftBytes },
       "A tenant's sessions are far beyond their quota",
     );
     await this.stop("its sessions take too much storage", 0);
@@ -233,6 +239,7 @@ export class Cell {
   private async clearAway(servers: readonly Server[]): Promise<CellEnd> {
     const how = await this.process.ended;
     this.watchdog.stop();
+    clearInterval(this.storageWatch);
     await Promise.all([...servers.map(closeServer), this.gateway.close()]);
     await removeOwner(this.paths.ownerFile);
     await rm(this.paths.runDir, { recursive: true, force: true });

@@ -1,5 +1,6 @@
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
+import type { StorageRoom } from "@whs/runtimes/cell";
 import { isSystemError } from "@whs/platform/durable-files";
 
 /** Files looked at at once; the threads that do it serve all cells. */
@@ -20,6 +21,7 @@ export class StorageMeter {
   private readonly sessionsDir: string;
   private readonly quotaBytes: number;
   private usedBytes = 0;
+  private asOf = 0;
   private notBefore = 0;
   private measuring: Promise<void> | null = null;
 
@@ -28,9 +30,8 @@ export class StorageMeter {
     this.quotaBytes = quotaBytes;
   }
 
-  /** Bytes that are left as of the last measurement; negative when there is too much already. */
-  get leftBytes(): number {
-    return this.quotaBytes - this.usedBytes;
+  get room(): StorageRoom {
+    return { leftBytes: this.quotaBytes - this.usedBytes, asOf: this.asOf };
   }
 
   get isFarBeyond(): boolean {
@@ -56,6 +57,7 @@ export class StorageMeter {
       bytes += sizes.reduce((sum, size) => sum + size, 0);
     }
     this.usedBytes = bytes;
+    this.asOf += 1;
     this.notBefore = Date.now() + (Date.now() - startedAt) / MOST_OF_TIME;
   }
 }

@@ -24,8 +24,15 @@ export interface LoadCode {
 export interface SessionList {
   complete: boolean;
   objectIds: readonly string[];
+  room: StorageRoom;
+}
+
+/** What the supervisor measured last of the tenant's storage. */
+export interface StorageRoom {
   /** Bytes that the tenant's sessions may still take; negative when they take too much. */
   leftBytes: number;
+  /** Counts the measurements since the cell's start. */
+  asOf: number;
 }
 
 /** `POST /telemetry`: finished invocations, oldest first. */
@@ -53,7 +60,7 @@ export interface LogRecord {
   message: string;
 }
 
-/** `GET /heartbeat?left={bytes}` on the cell's own socket: `left` as in SessionList. */
+/** `GET /heartbeat?left={leftBytes}&asOf={asOf}` on the cell's own socket, as in StorageRoom. */
 export interface Heartbeat {
   inFlight: number;
   /** Versions loaded since the start; none is ever evicted. */

@@ -7,7 +7,7 @@ import { INSPECT_URL, type CellFailure } from "./answers.ts";
 import type { Heartbeat } from "./control.ts";
 import type { CellEnv } from "./env.ts";
 import { drain, invocationsInFlight, invoke, parseInvocation, records } from "./invocations.ts";
-import { setStorageLeft } from "./fresh-sessions.ts";
+import { noteRoom } from "./fresh-sessions.ts";
 import { Gate } from "./gate.ts";
 import { forgetTicket, loadCount, loadWorker, withoutSecrets } from "./loads.ts";
 import { logs, tailRecords, type TailEvent } from "./log-tail.ts";
@@ -67,7 +67,8 @@ export default {
     const verb = path[1];
     if (verb === "invoke" || verb === "stream") return invoke(env, context, request, parseInvocation(verb, path));
     if (verb === "heartbeat") {
-      setStorageLeft(Number(new URL(request.url).searchParams.get("left")));
+      const room = new URL(request.url).searchParams;
+      noteRoom({ leftBytes: Number(room.get("left")), asOf: Number(room.get("asOf")) });
       return heartbeat(env, context);
     }
     if (verb === "inspect") return inspect(env, context, decodeURIComponent(path[2] ?? ""));

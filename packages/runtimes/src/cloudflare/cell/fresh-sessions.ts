@@ -1,5 +1,5 @@
 import { CLOSED, SESSION_FOLDER } from "./answers.ts";
-import type { SessionList } from "./control.ts";
+import type { SessionList, StorageRoom } from "./control.ts";
 import type { CellEnv } from "./env.ts";
 import { OpenSessions } from "./open-sessions.ts";
 
@@ -15,8 +15,9 @@ let listing: Promise<void> | null = null;
 const busy = new Map<string, Promise<void>>();
 /** Invocations that run in a session's object now. */
 const visits = new Map<string, number>();
-/** Bytes that sessions may still take, as the supervisor measured them last. */
+/** Bytes that sessions may still take: as the supervisor measured them last, less what was written here since. */
 let leftBytes = Infinity;
+let roomAsOf = -1;
 /** Objects that may have files open. */
 const open = new OpenSessions();
 /** Ids remembered at most; one that was forgotten costs a look at the disk. */
@@ -88,8 +89,16 @@ export function storageLeft(): number {
   return leftBytes;
 }
 
-export function setStorageLeft(bytes: number): void {
-  leftBytes = bytes;
+/** The next measurement says exactly; until then this keeps one invocation from writing without end. */
+export function countWritten(bytes: number): void {
+  leftBytes -= bytes;
+}
+
+/** Told at each heartbeat; a measurement that is known already must not undo what was counted since. */
+export function noteRoom(room: StorageRoom): void {
+  if (room.asOf <= roomAsOf) return;
+  roomAsOf = room.asOf;
+  leftBytes = room.leftBytes;
 }
 
 export function isKnownStored(objectId: string): boolean {
@@ -145,7 +154,7 @@ async function listStored(env: CellEnv): Promise<void> {
     const list = (await response.json()) as SessionList;
     for (const objectId of list.objectIds) stored.add(objectId);
     complete = list.complete;
-    leftBytes = list.leftBytes;
+    noteRoom(list.room);
   } catch (error) {
     listing = null;
     throw error;

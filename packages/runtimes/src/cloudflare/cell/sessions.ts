@@ -2,12 +2,12 @@ import type { CellEnv } from "./env.ts";
 import { Gate } from "./gate.ts";
 import {
   closeObject,
+  countWritten,
   isKnownStored,
   isStored,
   markStored,
   openSession,
   removeSession,
-  setStorageLeft,
   storageLeft,
 } from "./fresh-sessions.ts";
 import { bytesPut, StorageFull } from "./storage-bound.ts";
@@ -45,8 +45,7 @@ export async function applyFirstWrites(env: CellEnv, deploymentId: string, token
   const { objectId, agentId, loadId } = writer;
   const bytes = bytesPut(writes);
   if (bytes > 0 && storageLeft() <= 0) throw new StorageFull();
-  // The next measurement says exactly; until then this keeps one invocation from writing without end.
-  setStorageLeft(storageLeft() - bytes);
+  countWritten(bytes);
   if (!isKnownStored(objectId)) await tellSupervisor(env, "PUT", agentId, objectId);
   markStored(objectId);
   await openSession(env, objectId);
