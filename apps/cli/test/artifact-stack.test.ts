@@ -6,7 +6,8 @@ import {
   listDeployments,
   listAgents,
   updateAgent,
-  type WhsClient,
+  setUserTier,
+  WhsClient,
   activateDeployment,
 } from "@whs/api";
 import { artifactId, payloadDigest } from "@whs/artifact/contract";
@@ -34,11 +35,17 @@ let dataDir: string;
 let proxy: RecordingProxy;
 let folder: string;
 let client: WhsClient;
+let email: string;
 let env: Record<string, string>;
 
 beforeAll(async () => {
   dataDir = mkdtempSync(path.join(tmpdir(), "whs-artifacts-"));
-  stack = await startStack({ dataDir, ports: FREE_PORTS, processes: ["identity", "supervisor", "whs"] });
+  // What all images of AgentCore stand on takes seconds to make, and is the same for everybody on this machine.
+  const environment = {
+    ...process.env,
+    AGENTCORE_CACHE_DIR: path.resolve(import.meta.dirname, "../../../node_modules/.cache/whs-agentcore"),
+  };
+  stack = await startStack({ dataDir, ports: FREE_PORTS, environment, processes: ["identity", "supervisor", "agentcore", "whs"] });
   proxy = await startRecordingProxy(stack.endpoints.whs ?? "");
 }, 120_000);
 afterAll(async () => {
@@ -48,7 +55,7 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   folder = realpathSync(mkdtempSync(path.join(tmpdir(), "whs-artifact-")));
-  ({ client } = await signUp(stack.endpoints));
+  ({ client, email } = await signUp(stack.endpoints));
   const { secret } = await client.call(createToken, { body: { name: "artifactctl" } });
   env = { WHS_API_URL: proxy.url, WHS_API_TOKEN: secret };
   proxy.seen.length = 0;
@@ -72,6 +79,7 @@ const versionsOf = async (name: string): Promise<number> =>
 interface Agent {
   name: string;
   source: string;
+  runtime?: "cloudflare" | "agentcore";
   requiredKeys?: string[];
 }
 
@@ -86,8 +94,8 @@ const answering = (text: string): string => `export default { invoke: () => ${JS
 
 /** Writes a right artifact of these agents, as a producer would. */
 function writeArtifact(agents: readonly Agent[], runtimeStack?: unknown): void {
-  const artifacts = agents.map(({ name, source, requiredKeys = [] }) => {
-    const config = { protocol: "invoke/v1", runtime: "cloudflare", entrypoint: "agent.js", env: { requiredKeys, optionalKeys: [] } };
+  const artifacts = agents.map(({ name, source, runtime = "cloudflare", requiredKeys = [] }) => {
+    const config = { protocol: "invoke/v1", runtime, entrypoint: "agent.js", env: { requiredKeys, optionalKeys: [] } };
     const files = { "agent.config.json": JSON.stringify(config), "agent.js": source };
     const listed = Object.entries(files).map(([file, text]) => {
       mkdirSync(path.join(folder, name, "bundle"), { recursive: true });
@@ -207,6 +215,56 @@ describe("a deploy of several agents", () => {
     expect(await versionsOf("first")).toBe(1);
     expect([await ask("second", "x"), await ask("third", "x")]).toEqual(["2", "3"]);
   });
+});
+
+test("a project with agents of both runtimes is applied in its order, goes on after a failure in the middle, and answers on both", async () => {
+  const operator = new WhsClient({ baseUrl: stack.endpoints.whs ?? "", token: stack.secrets.WHS_OPERATOR_TOKEN });
+  await operator.call(setUserTier, { emailOrExternalId: email, body: { tier: "enterprise" } });
+  const counting =
+    "export default { async invoke({ session }) { const n = (await session.storage.get('n') ?? 0) + 1; await session.storage.put('n', n); return `turn ${n}`; } };\n";
+  const project = (third: string): Agent[] => [
+    { name: "near", source: counting },
+    { name: "far", source: counting, runtime: "agentcore" },
+    { name: "between", source: third },
+    { name: "farther", source: answering("far away"), runtime: "agentcore" },
+  ];
+  writeArtifact(project('throw new Error("cannot start");\n'));
+  const half = await run("deploy", "--json");
+  expect(half.exitCode).toBe(1);
+  expect(half.json().results?.map(({ agent, status }) => [agent, status])).toEqual([
+    ["near", "applied"],
+    ["far", "applied"],
+    ["between", "failed"],
+    ["farther", "not_applied"],
+  ]);
+  expect(half.json().findings).toMatchObject([{ code: "APPLY_DEPLOYMENT_FAILED", path: "artifacts[2]" }]);
+  await expect(agentOf("farther")).rejects.toThrow("no agent farther");
+
+  writeArtifact(project(answering("mended")));
+  const whole = await succeed(run("deploy", "--json"));
+  expect(whole.json().results?.map(({ agent, status }) => [agent, status])).toEqual([
+    ["near", "unchanged"],
+    ["far", "unchanged"],
+    ["between", "applied"],
+    ["farther", "applied"],
+  ]);
+  const { items } = await client.call(listAgents, {});
+  expect(Object.fromEntries(items.map(({ name, runtimeProvider }) => [name, runtimeProvider]))).toEqual({
+    near: "cloudflare",
+    far: "agentcore",
+    between: "cloudflare",
+    farther: "agentcore",
+  });
+  for (const name of ["near", "far"]) {
+    const { id: agentId } = await agentOf(name);
+    const { sessionId, output } = await client.call(invokeAgent, { agentId, body: { input: { prompt: "x" } } });
+    const next = await client.call(invokeAgent, {
+      agentId,
+      body: { input: { prompt: "x" }, ...(sessionId === undefined ? {} : { sessionId }) },
+    });
+    expect([output.text, next.output.text], name).toEqual(["turn 1", "turn 2"]);
+  }
+  expect([await ask("between", "x"), await ask("farther", "x")]).toEqual(["mended", "far away"]);
 });
 
 test("a deploy that is killed while an agent is being deployed goes on from there, and deploys nothing twice", async () => {
