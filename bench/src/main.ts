@@ -18,7 +18,7 @@ const benchmarks: Readonly<Record<string, { says: string; run: (args: readonly s
   rollback: { says: "a rollback from its request to the first answers by the other version", run: benchRollback },
   usage: { says: "what a dashboard asks, of ten million events and of ten thousand", run: benchUsage },
   telemetry: { says: "events taken over HTTP against single inserts and COPY on the same server", run: benchTelemetry },
-  search: { says: "pages of 100,000 listings over HTTP against the same SQL, and against Verdaccio", run: benchSearch },
+  search: { says: "pages of 100,000 listings over HTTP against the same SQL, and against Verdaccio (--without-peer)", run: benchSearch },
   redeem: { says: "install tokens redeemed over HTTP against the same transaction by SQL", run: benchRedeem },
   agentcore: { says: "deploys, first answers and warm ones on the local AgentCore service", run: benchAgentcore },
   chaos: { says: "kill -9 of everything at random under load, then what is left (--minutes 5, --seed n)", run: benchChaos },

@@ -50,6 +50,10 @@ cross join lateral (
     categories[1 + (hashtext('c' || n) & 65535) % array_length(categories, 1)] as category
   from vocabulary) as chosen;
 
+insert into fleetprompt.search_words
+select distinct word from fleetprompt.listings, regexp_split_to_table(fuzzy, ' ') as word
+where status = 'published' and char_length(word) between 4 and 24;
+
 do $$
 declare definition text;
 begin

@@ -164,6 +164,10 @@ export interface FleetpromptReports {
   status: Generated<string>;
 }
 
+export interface FleetpromptSearchWords {
+  word: string;
+}
+
 export interface FleetpromptUsers {
   created_at: Generated<Date>;
   disabled_at: Date | null;
@@ -187,5 +191,6 @@ export interface DB {
   "fleetprompt.rate_limits": FleetpromptRateLimits;
   "fleetprompt.releases": FleetpromptReleases;
   "fleetprompt.reports": FleetpromptReports;
+  "fleetprompt.search_words": FleetpromptSearchWords;
   "fleetprompt.users": FleetpromptUsers;
 }

@@ -73,6 +73,23 @@ describe("words", () => {
   });
 });
 
+describe("a mistyped word", () => {
+  it("is compared with words that are or were published, and with none of a draft", async () => {
+    await draft(publisher, { name: "Xylophonist" });
+    await offer(publisher, { name: "Zitherplayer" });
+    const { rows } = await market.pool.query<{ word: string }>("select word from fleetprompt.search_words where word ~ 'xylo|zither'");
+    expect(rows.map(({ word }) => word)).toEqual(["zitherplayer"]);
+  });
+
+  it("does not stop publishers who publish the same new words at once", async () => {
+    const words = Array.from({ length: 8 }, (_, index) => `harmonium${"abcdefgh"[index]}`);
+    await Promise.all(
+      words.map((_, index) => offer(publisher, { name: `Harmony ${index}`, tags: [...words.slice(index), ...words.slice(0, index)] })),
+    );
+    expect(await namesOf({ q: "harmonumc" })).toHaveLength(8);
+  });
+});
+
 describe("facets", () => {
   it("count what was found by tag, category and kind", async () => {
     const { facets } = await search({ q: "calendar" });

@@ -4,18 +4,12 @@ import { createHash } from "node:crypto";
 import type { PublicContext } from "../../context.ts";
 import type { FacetCache } from "./facet-cache.ts";
 import { toPublicListing } from "./present.ts";
-import { fuzzyMode, prefixMode, type SearchFilters, type SearchPosition, wordsOf } from "./search-terms.ts";
-import { countFacets, type FacetRow, type FoundRow, searchListings as findListings, withSimilarity } from "./store.ts";
+import { type Alike, fuzzyMode, mistypableOf, prefixMode, type SearchFilters, type SearchPosition, wordsOf } from "./search-terms.ts";
+import { countFacets, type FacetRow, findAlike, type FoundRow, searchListings as findListings } from "./store.ts";
 
 type Answer = AnswerOf<typeof fleetprompt.searchListings>;
 
-/** Similarity of words, 0 to 1, from which one may be meant by the other. */
-const similarity = 0.45;
-
-/**
- * Finds published listings. Words that nothing begins with are looked for as typing errors; the pages that follow a first
- * page go on in the same way.
- */
+/** Finds published listings. Words that nothing begins with are looked for as typing errors, on the pages that follow as on the first. */
 export async function searchListings(
   context: PublicContext,
   facets: FacetCache,
@@ -30,47 +24,42 @@ export async function searchListings(
     .digest("base64url");
   const list = `search/${asked}`;
   const from = cursor === undefined ? undefined : parsePosition(context.cursors.decode(list, cursor));
-  const exactly: SearchFilters = { ...filters, mode: words.length === 0 ? undefined : prefixMode(q, words) };
-  const fuzzy = fuzzyMode(words);
+  const mistypable = mistypableOf(words);
+  const find = (mode: SearchFilters["mode"]) => findListings(context.db, { ...filters, mode }, { limit, after: from?.position });
+  const respond = async (rows: readonly FoundRow[], mode: SearchFilters["mode"], alike: Alike | null): Promise<Answer> => {
+    const counts = from === undefined ? await facets.get(asked, () => countFacets(context.db, { ...filters, mode })) : undefined;
+    return answer(context, rows, { limit, list, alike }, counts);
+  };
 
-  if (from?.mode !== "f") {
-    const rows = await findListings(context.db, exactly, { limit, after: from?.position });
-    if (rows.length > 0 || from !== undefined || fuzzy === undefined)
-      return answer(
-        context,
-        rows,
-        { limit, list, mode: "p" },
-        from === undefined ? await facets.get(asked, () => countFacets(context.db, exactly)) : undefined,
-      );
+  if (from === undefined || from.alike === null) {
+    const exactly = words.length === 0 ? undefined : prefixMode(q, words);
+    const rows = await find(exactly);
+    if (rows.length > 0 || from !== undefined || mistypable.length === 0) return respond(rows, exactly, null);
   }
-  if (fuzzy === undefined) return { items: [], nextCursor: null };
-  const loosely: SearchFilters = { ...filters, mode: fuzzy };
-  return withSimilarity(context.db, similarity, async (transaction) => {
-    const rows = await findListings(transaction, loosely, { limit, after: from?.position });
-    const counts = from === undefined ? await facets.get(asked, () => countFacets(transaction, loosely)) : undefined;
-    return answer(context, rows, { limit, list, mode: "f" }, counts);
-  });
+  const alike = from?.alike ?? (await findAlike(context.db, mistypable));
+  const loosely = fuzzyMode(words, alike);
+  return respond(await find(loosely), loosely, alike);
 }
 
 function answer(
   context: PublicContext,
   rows: readonly FoundRow[],
-  page: { limit: number; list: string; mode: "p" | "f" },
+  page: { limit: number; list: string; alike: Alike | null },
   counts: readonly FacetRow[] | undefined,
 ): Answer {
   const { items, nextCursor } = toPage(
     rows,
     page.limit,
     (row) => toPublicListing(context.config, row),
-    (last) => context.cursors.encode(page.list, JSON.stringify([page.mode, last.position, last.id])),
+    (last) => context.cursors.encode(page.list, JSON.stringify([last.position, last.id, page.alike])),
   );
   if (counts === undefined) return { items, nextCursor };
   const of = (facet: FacetRow["facet"]) => counts.filter((row) => row.facet === facet).map(({ value, count }) => ({ value, count }));
   return { items, nextCursor, facets: { tags: of("tags"), categories: of("categories"), assetKinds: of("assetKinds") } };
 }
 
-/** Of a cursor that this service made, as its MAC says. */
-function parsePosition(text: string): { mode: string; position: SearchPosition } {
-  const [mode, position, id] = JSON.parse(text) as [string, string, string];
-  return { mode, position: [position, id] };
+/** Of a cursor that this service made, as its MAC says: with the words that the first page was found by, which orders all pages alike. */
+function parsePosition(text: string): { position: SearchPosition; alike: Alike | null } {
+  const [position, id, alike] = JSON.parse(text) as [string, string, Alike | null];
+  return { position: [position, id], alike };
 }

@@ -1,9 +1,10 @@
 import type { fleetprompt } from "@whs/api";
 
 /** How words are looked for: as beginnings of words, or as words that differ in a letter or two. */
-export type SearchMode =
-  | { kind: "prefix"; query: string; phrase: string }
-  | { kind: "fuzzy"; words: { word: string; query: string; similar: boolean }[] };
+export type SearchMode = { kind: "prefix"; query: string; phrase: string } | { kind: "fuzzy"; query: string };
+
+/** Words that listings have, by the mistyped word that they are like. */
+export type Alike = Readonly<Record<string, readonly string[]>>;
 
 export interface SearchFilters {
   sort: fleetprompt.SearchSort;
@@ -31,21 +32,23 @@ export function prefixMode(q: string, words: readonly string[]): SearchMode {
   return { kind: "prefix", query: words.map(prefix).join(" & "), phrase: q.trim().toLowerCase() };
 }
 
+/** The words among these that are long enough to be mistyped. */
+export function mistypableOf(words: readonly string[]): string[] {
+  return words.filter((word) => word.length >= leastFuzzyLength && word.length <= longestFuzzyWord);
+}
+
 /**
- * Words with two letters swapped or one too many are looked up as what was meant; what is missing or wrong is found by
- * similarity. @returns undefined when no word is long enough to be mistyped
+ * Words with two letters swapped or one too many are looked up as what was meant; for what is missing or wrong there are the
+ * words that are alike.
  */
-export function fuzzyMode(words: readonly string[]): SearchMode | undefined {
-  const fuzzy = (word: string): boolean => word.length >= leastFuzzyLength && word.length <= longestFuzzyWord;
-  if (!words.some(fuzzy)) return undefined;
-  return {
-    kind: "fuzzy",
-    words: words.map((word) => ({
-      word,
-      query: (fuzzy(word) ? [word, ...variantsOf(word)] : [word]).map(prefix).join(" | "),
-      similar: fuzzy(word),
-    })),
-  };
+export function fuzzyMode(words: readonly string[], alike: Alike): SearchMode {
+  const mistypable = new Set(mistypableOf(words));
+  const ways = (word: string): string[] => [
+    prefix(word),
+    ...(mistypable.has(word) ? variantsOf(word).map(prefix) : []),
+    ...(Object.hasOwn(alike, word) ? (alike[word] ?? []) : []).map((other) => `'${other}':AB`),
+  ];
+  return { kind: "fuzzy", query: words.map((word) => `(${ways(word).join(" | ")})`).join(" & ") };
 }
 
 function variantsOf(word: string): string[] {

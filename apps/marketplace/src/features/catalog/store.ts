@@ -1,7 +1,7 @@
 import type { fleetprompt } from "@whs/api";
 import { type Kysely, type RawBuilder, sql } from "kysely";
 import type { ListingImage, Schema } from "../../database.ts";
-import type { SearchFilters, SearchMode, SearchPosition } from "./search-terms.ts";
+import type { Alike, SearchFilters, SearchMode, SearchPosition } from "./search-terms.ts";
 
 /** What the public sees of a listing: nothing of moderation is read at all. */
 export interface CardRow {
@@ -40,13 +40,7 @@ function and(conditions: readonly RawBuilder<unknown>[]): RawBuilder<unknown> {
 /** The published listings that the filters mean. */
 function matches({ mode, tags, categories, assetKind }: SearchFilters): RawBuilder<unknown> {
   const conditions = [sql`l.status = 'published'`];
-  if (mode?.kind === "prefix") conditions.push(sql`l.search @@ to_tsquery('simple', ${mode.query})`);
-  if (mode?.kind === "fuzzy") {
-    for (const { word, query, similar } of mode.words)
-      conditions.push(
-        similar ? sql`(l.search @@ to_tsquery('simple', ${query}) or ${word} <% l.fuzzy)` : sql`l.search @@ to_tsquery('simple', ${query})`,
-      );
-  }
+  if (mode !== undefined) conditions.push(sql`l.search @@ to_tsquery('simple', ${mode.query})`);
   if (tags.length > 0) conditions.push(sql`l.tags @> ${[...tags]}::text[]`);
   if (categories.length > 0) conditions.push(sql`l.categories @> ${[...categories]}::text[]`);
   if (assetKind !== undefined) conditions.push(sql`l.asset_kind = ${assetKind}`);
@@ -56,12 +50,8 @@ function matches({ mode, tags, categories, assetKind }: SearchFilters): RawBuild
 /** How well a listing fits the words, the same for the same listing whatever else there is. */
 function relevance(mode: SearchMode | undefined): RawBuilder<unknown> {
   if (mode === undefined) return sql`0::float8`;
-  if (mode.kind === "prefix")
-    return sql`(ts_rank(l.search, to_tsquery('simple', ${mode.query}), 1) + case when lower(l.name) = ${mode.phrase} then 1 else 0 end)::float8`;
-  return sql.join(
-    mode.words.map(({ word }) => sql`word_similarity(${word}, l.fuzzy)::float8`),
-    sql` + `,
-  );
+  const rank = sql`ts_rank(l.search, to_tsquery('simple', ${mode.query}), 1)`;
+  return mode.kind === "fuzzy" ? sql`${rank}::float8` : sql`(${rank} + case when lower(l.name) = ${mode.phrase} then 1 else 0 end)::float8`;
 }
 
 interface Order {
@@ -143,19 +133,26 @@ export async function countFacets(db: Kysely<Schema>, filters: SearchFilters): P
   return rows;
 }
 
-/** Runs reads in a transaction in which words of this similarity are alike. */
-export function withSimilarity<Result>(
-  db: Kysely<Schema>,
-  similarity: number,
-  read: (transaction: Kysely<Schema>) => Promise<Result>,
-): Promise<Result> {
-  return db
+/** Similarity of words, 0 to 1, from which one may be meant by the other. */
+const leastSimilarity = 0.45;
+/** As many of them for all words together, since a cursor carries them. */
+const alikeWords = 12;
+const alikeWordsEach = 6;
+
+/** The words of published listings that these are most like. */
+export async function findAlike(db: Kysely<Schema>, words: readonly string[]): Promise<Alike> {
+  const each = Math.min(alikeWordsEach, Math.floor(alikeWords / words.length));
+  const { rows } = await db
     .transaction()
     .setAccessMode("read only")
     .execute(async (transaction) => {
-      await sql`select set_config('pg_trgm.word_similarity_threshold', ${String(similarity)}, true)`.execute(transaction);
-      return read(transaction);
+      await sql`select set_config('pg_trgm.word_similarity_threshold', ${String(leastSimilarity)}, true)`.execute(transaction);
+      return sql<{ asked: string; alike: string[] }>`
+        select asked, array(
+          select word from fleetprompt.search_words where asked <% word order by word_similarity(asked, word) desc, word limit ${each}
+        ) as alike from unnest(${[...words]}::text[]) as asked`.execute(transaction);
     });
+  return Object.fromEntries(rows.map(({ asked, alike }) => [asked, alike]));
 }
 
 export interface DetailRow extends CardRow {
