@@ -1,6 +1,7 @@
 import { benchAgentcore } from "./agentcore.ts";
 import { benchAgents } from "./agents.ts";
 import { benchChaos } from "./chaos/chaos.ts";
+import { benchOutage } from "./chaos/outage.ts";
 import { benchCold } from "./cold.ts";
 import { benchDeploy } from "./deploy.ts";
 import { benchInvoke } from "./invoke.ts";
@@ -22,6 +23,7 @@ const benchmarks: Readonly<Record<string, { says: string; run: (args: readonly s
   redeem: { says: "install tokens redeemed over HTTP against the same transaction by SQL", run: benchRedeem },
   agentcore: { says: "deploys, first answers and warm ones on the local AgentCore service", run: benchAgentcore },
   chaos: { says: "kill -9 of everything at random under load, then what is left (--minutes 5, --seed n)", run: benchChaos },
+  outage: { says: "invocations go on while telemetry cannot be taken, and are counted afterwards (--seconds 30)", run: benchOutage },
 };
 
 const [name = "--list", ...args] = process.argv.slice(2);

@@ -3,7 +3,7 @@ import type { Stack } from "@whs/stack";
 import { loadavg } from "node:os";
 import pg from "pg";
 import { median, publish, round } from "../figures.ts";
-import { deployAgent, newAgent, startSubject } from "../subject.ts";
+import { deployAgent, newAgent, startSubject, type Subject } from "../subject.ts";
 import { type Findings, settleAndCheck } from "./check.ts";
 import { kill, type Target, targets } from "./kill.ts";
 import { load, source, type Told } from "./load.ts";
@@ -45,41 +45,8 @@ const longestPauseMs = 13_000;
 
 /** Kills gateway, supervisor, cell and database at random while clients call, write and deploy; then looks at what is left. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
-  const subject = await startSubject(options.environment);
-  const database = new pg.Client({ connectionString: subject.stack.endpoints.postgres ?? "" });
-  try {
-    const { client } = subject.person;
-    const agentId = await newAgent(client, "chaos-agent");
-    await deployAgent(client, agentId, source, { sessionful: true });
-    const deployedAgentId = await newAgent(client, "chaos-deployed");
-    const { secret } = await client.call(createToken, { body: { name: "load" } });
-    const stopping = new AbortController();
-    const loading = load({
-      ...options,
-      url: subject.stack.endpoints.whs ?? "",
-      token: secret,
-      agentId,
-      deployedAgentId,
-      signal: stopping.signal,
-    });
-    const killed = await killAtRandom(subject.stack, options);
-    stopping.abort();
-    const told = await loading;
-    options.say(`${killed.length} kills, ${told.attempts.length} invocations; waiting for everything to settle`);
-    await untilReady(subject.stack);
-    await database.connect();
-    const { seconds, findings } = await settleAndCheck(database, told, { person: subject.person, deployedAgentId });
-    return {
-      ...summarize(killed, told),
-      settledAfter: seconds,
-      findings,
-      drift: await reconciledDrift(database),
-      explanations: [...told.wrongAnswers, ...told.conflicts],
-    };
-  } finally {
-    await database.end();
-    await subject.stop();
-  }
+  const { disturbance: killed, told, ...rest } = await underLoad(options, ({ stack }) => killAtRandom(stack, options));
+  return { ...summarize(killed, told), ...rest, explanations: [...told.wrongAnswers, ...told.conflicts] };
 }
 
 async function killAtRandom(stack: Stack, { minutes, seed, say }: ChaosOptions): Promise<Killed[]> {
@@ -110,6 +77,42 @@ function randomFrom(seed: number): () => number {
     mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
+}
+
+/** Disturbs a stack that clients call, write to and deploy to; then waits until all has settled and looks at what is there. */
+export async function underLoad<Disturbance>(
+  options: Pick<ChaosOptions, "callers" | "sessions" | "environment" | "say">,
+  disturb: (subject: Subject) => Promise<Disturbance>,
+): Promise<{ disturbance: Disturbance; told: Told; settledAfter: number; findings: Findings; drift: number }> {
+  const subject = await startSubject(options.environment);
+  const database = new pg.Client({ connectionString: subject.stack.endpoints.postgres ?? "" });
+  try {
+    const { client } = subject.person;
+    const agentId = await newAgent(client, "chaos-agent");
+    await deployAgent(client, agentId, source, { sessionful: true });
+    const deployedAgentId = await newAgent(client, "chaos-deployed");
+    const { secret } = await client.call(createToken, { body: { name: "load" } });
+    const stopping = new AbortController();
+    const loading = load({
+      ...options,
+      url: subject.stack.endpoints.whs ?? "",
+      token: secret,
+      agentId,
+      deployedAgentId,
+      signal: stopping.signal,
+    });
+    const disturbance = await disturb(subject);
+    stopping.abort();
+    const told = await loading;
+    options.say(`${told.attempts.length} invocations; waiting for everything to settle`);
+    await untilReady(subject.stack);
+    await database.connect();
+    const { seconds, findings } = await settleAndCheck(database, told, { person: subject.person, deployedAgentId });
+    return { disturbance, told, settledAfter: seconds, findings, drift: await reconciledDrift(database) };
+  } finally {
+    await database.end();
+    await subject.stop();
+  }
 }
 
 const readyWithinMs = 120_000;
@@ -172,7 +175,7 @@ async function reconciledDrift(database: pg.Client): Promise<number> {
 }
 
 /** What must not be there afterwards. @returns the names and numbers of what is. */
-export function violations({ findings, drift }: ChaosReport): string[] {
+export function violations({ findings, drift }: Pick<ChaosReport, "findings" | "drift">): string[] {
   const allowed = new Set<keyof Findings>([
     "sent",
     "acknowledged",
