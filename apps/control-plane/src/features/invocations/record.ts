@@ -32,7 +32,7 @@ export interface InvocationLog {
 }
 
 /** Nobody waits for a record, so a group may grow; a kill loses at most this much, which the runtime's own events still count. */
-const groupWaitMs = 25;
+const groupWaitMs = 50;
 const maxGroup = 2000;
 const maxQueued = 100_000;
 
