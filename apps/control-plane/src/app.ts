@@ -1,8 +1,15 @@
-import { type Endpoint, internalEndpoints, whsEndpoints } from "@whs/api";
+import { type Endpoint, internalEndpoints, protocolEndpoints, whsEndpoints } from "@whs/api";
 import { openBlobStore } from "@whs/platform/blobs";
 import { openDatabase } from "@whs/platform/db";
 import { AppError } from "@whs/platform/errors";
-import { answerUnknownRoutes, createBinder, createCursors, createHttpServer, type HttpRequest } from "@whs/platform/http";
+import {
+  answerUnknownRoutes,
+  type BindingOptions,
+  createBinder,
+  createCursors,
+  createHttpServer,
+  type HttpRequest,
+} from "@whs/platform/http";
 import { createIdempotency } from "@whs/platform/idempotency";
 import { newId } from "@whs/platform/ids";
 import { openJobs } from "@whs/platform/jobs";
@@ -19,7 +26,14 @@ import type { Config } from "./config.ts";
 import { type Caller, type Context, type Dependencies, systemContext, type SystemContext, userContext, withCompletion } from "./context.ts";
 import type { Schema } from "./database.ts";
 import { bindDescription } from "./description.ts";
-import { bindAccess, bindIntrospection, createAuthenticator, createJwtVerifier, findDisabled } from "./features/access/index.ts";
+import {
+  bindAccess,
+  bindIntrospection,
+  createAuthenticator,
+  createJwtVerifier,
+  findDisabled,
+  requireScope,
+} from "./features/access/index.ts";
 import { bindAgents } from "./features/agents/index.ts";
 import { bindAudit } from "./features/audit/index.ts";
 import { bindBilling, bindLocalCheckout, openBilling } from "./features/billing/index.ts";
@@ -28,6 +42,7 @@ import { bindDeployments, bindLogIngestion, createOwnLines, openBuildSandbox } f
 import { bindInvocations, createGateway, openStreams } from "./features/invocations/index.ts";
 import { bindInstalls, createMarketplace } from "./features/installs/index.ts";
 import { createRequestLimits, recordPlans } from "./features/limits/index.ts";
+import { bindProtocols } from "./features/protocols/index.ts";
 import { bindRuntime } from "./features/runtime/index.ts";
 import { bindOperator, requireOperator } from "./features/operator/index.ts";
 import { bindSecrets } from "./features/secrets/index.ts";
@@ -220,16 +235,16 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
     scopeOf: (context) => context.user.id,
     withCompletion,
   });
-  const bindPlainly = createBinder<Context>(server, {
+  const forUsers: BindingOptions<Context> = {
     log,
     authenticate: async (endpoint, request) => {
       const caller = await requestLimits.authenticate(request, () => authenticator.authenticate(request.headers.authorization));
-      return userContext(dependencies, requireScope(endpoint, caller), request.traceId);
+      return userContext(dependencies, requireScopeOf(endpoint, caller), request.traceId);
     },
     limit: (endpoint, request, { user }) => requestLimits.admit(endpoint, request, user.id),
     idempotency,
-  });
-  const bindForUsers = observeRefusals(bindPlainly, metrics);
+  };
+  const bindForUsers = observeRefusals(createBinder(server, forUsers), metrics);
   const bindForSystems = createBinder<SystemContext>(server, {
     log,
     authenticate: async (_endpoint: Endpoint, request: HttpRequest) => systemContext(dependencies, "runtime", request.traceId),
@@ -250,6 +265,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
   bindUploads(bindForUsers, config.maxUploadBytes);
   bindDeployments(bindForUsers);
   bindInvocations(bindForUsers, gateway);
+  bindProtocols((presentation) => observeRefusals(createBinder(server, { ...forUsers, presentation }), metrics), gateway);
   bindUsage(bindForUsers);
   bindAudit(bindForUsers);
   bindRuntime(bindForUsers);
@@ -263,7 +279,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
     ...bindDescription(server, { oidcIssuer: config.oidc.issuer, publicUrl: config.publicUrl, readiness }),
     ...bindLocalCheckout(server, dependencies, billing),
   ];
-  answerUnknownRoutes(server, [...Object.values(whsEndpoints), ...Object.values(internalEndpoints), ...described]);
+  answerUnknownRoutes(server, [...Object.values({ ...whsEndpoints, ...protocolEndpoints, ...internalEndpoints }), ...described]);
   await recordPlans(systemContext(dependencies, "start", newId("trc")), tiersSha256);
   await startJobs(dependencies, { ingestion, marketplace, newTraceId: () => newId("trc") });
   const metricsServer = await serveMetrics(metrics.registry, config.metrics);
@@ -298,9 +314,9 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
   };
 }
 
-function requireScope(endpoint: Endpoint, caller: Caller): Caller {
-  if (endpoint.access.kind !== "user" || endpoint.access.scope === null || caller.scopes.has(endpoint.access.scope)) return caller;
-  throw new AppError("UNAUTHORIZED", `This token lacks the scope ${endpoint.access.scope}.`);
+function requireScopeOf({ access }: Endpoint, caller: Caller): Caller {
+  if (access.kind === "user" && access.scope !== null) requireScope(caller, access.scope);
+  return caller;
 }
 
 /** Where the process listens, for who needs no public address: a Cloudflare on this machine. */

@@ -1,4 +1,4 @@
-import { openApiDocument, whsApiInfo, whsEndpoints } from "@whs/api";
+import { openApiDocument, protocolEndpoints, whsApiInfo, whsEndpoints } from "@whs/api";
 import scalar from "@scalar/fastify-api-reference";
 import type { FastifyInstance } from "fastify";
 
@@ -10,7 +10,7 @@ interface Options {
 
 /** What the service says of itself: its API, who signs people in, and how it is. No credential is needed. */
 export function bindDescription(server: FastifyInstance, options: Options): { method: "GET"; path: `/${string}` }[] {
-  const openApi = JSON.stringify(openApiDocument(whsEndpoints, whsApiInfo));
+  const openApi = JSON.stringify(openApiDocument({ ...whsEndpoints, ...protocolEndpoints }, whsApiInfo));
   server.get("/openapi.json", (_request, reply) =>
     reply.type("application/json; charset=utf-8").header("cache-control", "public, max-age=300").send(openApi),
   );

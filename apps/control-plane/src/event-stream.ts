@@ -80,6 +80,8 @@ export function openEventConnection(http: Http, options: ConnectionOptions): Eve
 export interface EventStream {
   /** Sends an event with the next id; resolves when the connection can take more, or is closed. */
   send(event: string, data: unknown): Promise<void>;
+  /** Sends whole events as they are, likewise. */
+  write(text: string): Promise<void>;
   end(): void;
   /** Breaks the connection. */
   cut: () => void;
@@ -98,13 +100,16 @@ export function startEventStream(http: Http, options: { heartbeatMs?: number } =
     onClose: goOn,
   });
   let id = 0;
+  const write = async (text: string): Promise<void> => {
+    if (!connection.open || connection.write(text)) return;
+    await new Promise<void>((resolve) => (wake = resolve));
+  };
   return {
-    async send(event, data) {
-      if (!connection.open) return;
+    send(event, data) {
       id += 1;
-      if (connection.write(formatEvent(id, event, data))) return;
-      await new Promise<void>((resolve) => (wake = resolve));
+      return write(formatEvent(id, event, data));
     },
+    write,
     end: () => connection.end(""),
     cut: () => connection.cut(),
   };

@@ -1,4 +1,4 @@
-import { type AnswerOf, type getRuntimeStack, whsEndpoints } from "@whs/api";
+import { type AnswerOf, type getRuntimeStack, protocolEndpoints, whsEndpoints } from "@whs/api";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startControlPlane, type TestControlPlane } from "./harness.ts";
 
@@ -53,7 +53,7 @@ describe("the runtime stack", () => {
   });
 
   it("binds every endpoint that it describes", async () => {
-    const unbound = Object.values(whsEndpoints).filter(
+    const unbound = Object.values({ ...whsEndpoints, ...protocolEndpoints }).filter(
       ({ method, path }) => !plane.app.server.hasRoute({ method, url: path.replaceAll(/\{(\w+)\}/g, ":$1") }),
     );
     expect(unbound.map(({ name }) => name)).toEqual([]);

@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import type { ErrorCode } from "./errors.ts";
 import type { FleetPromptErrorCode } from "./fleetprompt/errors.ts";
+import type { Protocol } from "./protocols.ts";
 import type { Scope } from "./schemas/token.ts";
 
 export type Method = "GET" | "POST" | "PATCH" | "DELETE";
@@ -42,10 +43,12 @@ export interface Endpoint {
   query?: z.ZodObject;
   body?: RequestBody;
   answer: Answer;
-  /** Another form of the answer, chosen by a query parameter. */
+  /** Another form of the answer, chosen by a parameter of the query or the body. */
   alternative?: Answer;
   /** Codes beyond those that every endpoint may answer. */
   errors: readonly (ErrorCode | FleetPromptErrorCode)[];
+  /** The open protocol that the endpoint speaks; without it, the API's own. */
+  protocol?: Protocol;
   /** Accepts `Idempotency-Key`, or takes no request without one. */
   idempotent?: boolean | "required";
   /** Anybody may keep the answer for so many seconds; it has an ETag. */

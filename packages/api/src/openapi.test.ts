@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { endpoint, type Endpoint } from "./endpoint.ts";
-import { internalEndpoints, whsApiInfo, whsEndpoints } from "./endpoints/index.ts";
+import { internalEndpoints, protocolEndpoints, whsApiInfo, whsEndpoints } from "./endpoints/index.ts";
 import { errorStatus } from "./errors.ts";
 import { openApiDocument } from "./openapi.ts";
 
@@ -16,11 +16,17 @@ interface Operation {
     { headers?: Record<string, unknown>; content?: Record<string, { schema: { properties?: Record<string, unknown> } }> }
   >;
 }
-const document = openApiDocument(whsEndpoints, whsApiInfo) as { paths: Record<string, Record<string, Operation>> };
+const document = openApiDocument({ ...whsEndpoints, ...protocolEndpoints }, whsApiInfo) as {
+  paths: Record<string, Record<string, Operation>>;
+};
 const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
   Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
 );
-const all: [string, Endpoint][] = Object.values({ ...whsEndpoints, ...internalEndpoints }).map((value) => [value.name, value]);
+const protocolNames = new Set<string>(Object.values(protocolEndpoints).map(({ name }) => name));
+const all: [string, Endpoint][] = Object.values({ ...whsEndpoints, ...protocolEndpoints, ...internalEndpoints }).map((value) => [
+  value.name,
+  value,
+]);
 
 test("the document is valid OpenAPI 3.1", () => {
   const { valid, errors, version } = validate(structuredClone(document), { checkPathParameters: true });
@@ -40,7 +46,7 @@ test("the committed document is current", () => {
 });
 
 test("every endpoint is in it once, under its own name", () => {
-  expect(operations).toHaveLength(Object.keys(whsEndpoints).length);
+  expect(operations).toHaveLength(Object.keys({ ...whsEndpoints, ...protocolEndpoints }).length);
   const names = operations.map(({ operation }) => operation.operationId);
   expect(new Set(names).size).toBe(names.length);
 });
@@ -50,13 +56,17 @@ test.each(all)("%s declares each place of its path, and no other", (_name, { pat
   expect(Object.keys(params?.shape ?? {}).toSorted()).toEqual(places.toSorted());
 });
 
-test.each(all)("%s refuses parameters and fields that it does not know", (_name, { params, query, body }) => {
-  const schemas = [params, query, body?.kind === "json" ? body.schema : undefined].filter((schema) => schema !== undefined);
-  for (const schema of schemas) {
-    const { error } = z.safeParse(schema, { nobodyKnowsThis: 1 });
-    expect(JSON.stringify(error?.issues)).toContain("nobodyKnowsThis");
-  }
-});
+// Whoever speaks AG-UI lets pass what it does not know.
+test.each(all.filter(([, { protocol }]) => protocol?.name !== "ag-ui"))(
+  "%s refuses parameters and fields that it does not know",
+  (_name, { params, query, body }) => {
+    const schemas = [params, query, body?.kind === "json" ? body.schema : undefined].filter((schema) => schema !== undefined);
+    for (const schema of schemas) {
+      const { error } = z.safeParse(schema, { nobodyKnowsThis: 1 });
+      expect(JSON.stringify(error?.issues)).toContain("nobodyKnowsThis");
+    }
+  },
+);
 
 test.each(all)("%s takes no parameter whose name the client uses for itself", (_name, { params, query }) => {
   const names = [...Object.keys(params?.shape ?? {}), ...Object.keys(query?.shape ?? {})];
@@ -64,8 +74,9 @@ test.each(all)("%s takes no parameter whose name the client uses for itself", (_
   expect(new Set(names).size).toBe(names.length);
 });
 
-test("every answer in JSON has a trace id, and every failure the envelope", () => {
-  const answers = operations.flatMap(({ operation }) =>
+test("every answer in JSON has a trace id, and every failure the envelope, except in a protocol's own form", () => {
+  const own = operations.filter(({ operation }) => !protocolNames.has(operation.operationId));
+  const answers = own.flatMap(({ operation }) =>
     Object.entries(operation.responses).flatMap(([status, { content }]) => {
       const schema = content?.["application/json"]?.schema;
       return schema === undefined ? [] : [{ name: operation.operationId, failed: Number(status) >= 400, schema }];
@@ -75,6 +86,17 @@ test("every answer in JSON has a trace id, and every failure the envelope", () =
   expect(untraced.map(({ name }) => name)).toEqual([]);
   const failures = answers.filter(({ failed }) => failed).map(({ schema }) => schema);
   expect(failures).toEqual(failures.map(() => ({ $ref: "#/components/schemas/Error" })));
+});
+
+test.each(Object.values(protocolEndpoints))("$name has failures of its protocol's form, and its statuses", ({ name, protocol, answer }) => {
+  const responses: Operation["responses"] = operations.find(({ operation }) => operation.operationId === name)?.operation.responses ?? {};
+  const failures = Object.entries(responses).filter(([status]) => Number(status) >= 400);
+  const statuses: readonly number[] = Object.values(protocol.statuses);
+  for (const [status, { content }] of failures) {
+    expect(statuses).toContain(Number(status));
+    expect(content?.["application/json"]?.schema).toEqual({ $ref: `#/components/schemas/Error-${protocol.name}` });
+  }
+  expect(responses[String(answer.status)]?.content?.["application/json"]?.schema.properties ?? {}).not.toHaveProperty("traceId");
 });
 
 test.each(all)("%s says which failures it may answer with", (_name, { errors }) => {

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Answer, Endpoint } from "./endpoint.ts";
 import { errorStatus, type ErrorCode } from "./errors.ts";
+import type { Protocol } from "./protocols.ts";
 
 type Json = Record<string, unknown>;
 
@@ -42,6 +43,9 @@ export function openApiDocument(
   for (const endpoint of Object.values(endpoints)) {
     paths[endpoint.path] = { ...paths[endpoint.path], [endpoint.method.toLowerCase()]: operation(endpoint, dialect) };
   }
+  const protocols = new Map(
+    Object.values(endpoints).flatMap(({ protocol }) => (protocol === undefined ? [] : [[protocol.name, protocol]])),
+  );
   return {
     openapi: "3.1.0",
     info,
@@ -52,7 +56,10 @@ export function openApiDocument(
         bearer: { type: "http", scheme: "bearer", description: dialect.bearer },
         operator: { type: "http", scheme: "bearer", description: "The installation's `WHS_OPERATOR_TOKEN`; no user's credential is taken" },
       },
-      schemas: { Error: toJson(dialect.error, "output") },
+      schemas: {
+        Error: toJson(dialect.error, "output"),
+        ...Object.fromEntries([...protocols.values()].map((protocol) => [errorName(protocol), toJson(protocol.failure, "output")])),
+      },
     },
   };
 }
@@ -104,7 +111,13 @@ function requestBody(body: NonNullable<Endpoint["body"]>): Json {
   return { required: true, content: Object.fromEntries(body.contentTypes.map((type) => [type, { schema }])) };
 }
 
-function response(endpoint: Endpoint, { idField }: Dialect): Json {
+/** Name of the schema of a protocol's failures. */
+function errorName(protocol: Protocol | undefined): string {
+  return protocol === undefined ? "Error" : `Error-${protocol.name}`;
+}
+
+function response(endpoint: Endpoint, dialect: Dialect): Json {
+  const idField = endpoint.protocol === undefined ? dialect.idField : undefined;
   const content = {
     ...answerContent(endpoint.answer, idField),
     ...(endpoint.alternative ? answerContent(endpoint.alternative, idField) : {}),
@@ -123,23 +136,31 @@ function responseHeaders({ answer, idempotent }: Endpoint): Json {
   return Object.fromEntries(names.map((name) => [name, { schema: { type: "string" } }]));
 }
 
-function answerContent(answer: Answer, idField: string): Json {
+function answerContent(answer: Answer, idField: string | undefined): Json {
   if (answer.kind === "empty") return {};
-  if (answer.kind === "json") return { "application/json": { schema: toJson(answer.schema.extend({ [idField]: z.string() }), "output") } };
+  if (answer.kind === "json") {
+    const schema = idField === undefined ? answer.schema : answer.schema.extend({ [idField]: z.string() });
+    return { "application/json": { schema: toJson(schema, "output") } };
+  }
   const events = Object.entries(answer.events).map(([name, schema]) => ({ title: name, ...toJson(schema, "output") }));
   return { "text/event-stream": { schema: { type: "string" }, "x-events": events } };
 }
 
 function errorResponses(endpoint: Endpoint, { everywhere, statusesOf }: Dialect): Json {
+  const { protocol } = endpoint;
   const codes = new Set<string>([...everywhere, ...endpoint.errors]);
   if (endpoint.access.kind !== "public") codes.add("UNAUTHENTICATED");
   if (endpoint.access.kind === "user") codes.add("UNAUTHORIZED");
   const byStatus = new Map<number, string[]>();
-  for (const code of codes) for (const status of statusesOf(code)) byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
+  const statuses = protocol === undefined ? statusesOf : (code: string) => [protocol.statuses[code as ErrorCode]];
+  for (const code of codes) for (const status of statuses(code)) byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
   return Object.fromEntries(
     [...byStatus].map(([status, names]) => [
       status,
-      { description: names.join(", "), content: { "application/json": { schema: { $ref: "#/components/schemas/Error" } } } },
+      {
+        description: names.join(", "),
+        content: { "application/json": { schema: { $ref: `#/components/schemas/${errorName(protocol)}` } } },
+      },
     ]),
   );
 }

@@ -1,4 +1,5 @@
 import * as account from "./account.ts";
+import * as agUi from "./ag-ui.ts";
 import * as agents from "./agents.ts";
 import * as billing from "./billing.ts";
 import * as delegation from "./delegation.ts";
@@ -6,6 +7,7 @@ import * as deployments from "./deployments.ts";
 import * as installs from "./installs.ts";
 import * as internal from "./internal.ts";
 import * as invocations from "./invocations.ts";
+import * as openAi from "./open-ai.ts";
 import * as operator from "./operator.ts";
 import * as runtime from "./runtime.ts";
 import * as telemetry from "./telemetry.ts";
@@ -25,6 +27,9 @@ export const whsEndpoints = {
   ...runtime,
   ...installs,
 };
+
+/** Every endpoint that speaks an open protocol, by export name. */
+export const protocolEndpoints = { ...openAi, ...agUi };
 
 export const whsApiInfo = {
   title: "WebHost Systems",

@@ -16,12 +16,14 @@ const contentSchema = z
 export const messageSchema = z.strictObject({ role: z.enum(["system", "user", "assistant", "tool"]), content: contentSchema });
 export type Message = z.output<typeof messageSchema>;
 
+export const messagesSchema = z.array(messageSchema).min(1).max(invokeLimits.messages);
+
 const toolNamesSchema = z.array(z.string().min(1).max(128)).max(128);
 
 export const invokeRequestSchema = z.strictObject({
   input: z
     .strictObject({
-      messages: z.array(messageSchema).min(1).max(invokeLimits.messages).optional(),
+      messages: messagesSchema.optional(),
       prompt: contentSchema.min(1).optional(),
     })
     .refine(

@@ -7,7 +7,7 @@ import { addCors } from "./cors.ts";
 import { toAppError } from "./errors.ts";
 import { parseJsonStrictly } from "./json-body.ts";
 import { type OverloadOptions, shedOverload } from "./overload.ts";
-import { type Presentation, tracePresentation } from "./presentation.ts";
+import { type Presentation, presentationOf, tracePresentation } from "./presentation.ts";
 
 export interface HttpOptions {
   log: Logger;
@@ -103,7 +103,7 @@ function sendError(
 ): FastifyReply {
   const appError = toAppError(error);
   const { traceId, method } = request;
-  const { status, body } = presentation.failure(appError, traceId);
+  const { status, body, headers } = presentationOf(request, presentation).failure(appError, traceId);
   const fields = { traceId, method, route: request.routeOptions.url, code: appError.code };
   if (appError.code === "INTERNAL") log.error({ ...fields, err: appError.cause ?? appError }, appError.message);
   else if (appError.status >= 500) log.warn({ ...fields, err: appError.cause ?? appError }, appError.message);
@@ -113,7 +113,7 @@ function sendError(
   request.raw.resume();
   return reply
     .code(status)
-    .headers({ ...appError.headers, [presentation.idHeader]: traceId })
+    .headers({ ...appError.headers, ...headers, [presentation.idHeader]: traceId })
     .type("application/json; charset=utf-8")
     .send(JSON.stringify(body));
 }

@@ -63,7 +63,7 @@ export interface BindingOptions<C> {
   /** Refuses whoever asks too often, before the body is read. @returns headers for the answer. @throws AppError */
   limit?: (endpoint: Endpoint, request: HttpRequest, context: C) => Promise<Readonly<Record<string, string>>>;
   idempotency: IdempotencyGuard<C>;
-  /** The server's. Default WHS's. */
+  /** How these endpoints answer, where it is not WHS's own way. */
   presentation?: Presentation;
 }
 
@@ -107,6 +107,7 @@ export function createBinder<C>(server: FastifyInstance, options: BindingOptions
         url: endpoint.path.replaceAll(/\{(\w+)\}/g, ":$1"),
         bodyLimit: bound.maxBytes,
         exposeHeadRoute: answersHead(endpoint),
+        config: options.presentation === undefined ? {} : { presentation: options.presentation },
         onRequest: async (request, reply) => {
           requireLength(request, bound.maxBytes);
           const httpRequest = describe(request, reply);
@@ -163,7 +164,7 @@ function send<C>(
   { request, reply, httpRequest }: Exchange,
   answer: IdempotentAnswer,
 ): FastifyReply {
-  const id = { [presentation.idField]: httpRequest.traceId };
+  const id = presentation.idField === null ? {} : { [presentation.idField]: httpRequest.traceId };
   if (answer.status >= 400) {
     const failure = presentation.failure(storedError(answer.status, answer.body), httpRequest.traceId);
     return sendJson(reply.code(failure.status), failure.body);

@@ -2,7 +2,7 @@ import { AppError } from "@whs/platform/errors";
 import type { Logger } from "@whs/platform/log";
 import type { FastifyInstance } from "fastify";
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import type { Presentation } from "./presentation.ts";
+import { type Presentation, presentationOf } from "./presentation.ts";
 
 export type OverloadReason = "in_flight" | "event_loop" | "database";
 
@@ -60,8 +60,12 @@ export function shedOverload(server: FastifyInstance, options: OverloadOptions &
     }
     const refusal = new AppError("UNAVAILABLE", "There is too much to do right now; try again in a moment.", { retryAfterSeconds });
     request.raw.resume();
-    const { status, body } = options.presentation.failure(refusal, request.traceId);
-    return reply.code(status).headers(refusal.headers).type("application/json; charset=utf-8").send(JSON.stringify(body));
+    const { status, body, headers } = presentationOf(request, options.presentation).failure(refusal, request.traceId);
+    return reply
+      .code(status)
+      .headers({ ...refusal.headers, ...headers })
+      .type("application/json; charset=utf-8")
+      .send(JSON.stringify(body));
   });
 }
 

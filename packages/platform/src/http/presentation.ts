@@ -1,15 +1,28 @@
 import { AppError } from "@whs/platform/errors";
 import { newId } from "@whs/platform/ids";
+import type { FastifyRequest } from "fastify";
 
 /** How a service names what stands around its answers: the id of the request, and the envelope of a failure. */
 export interface Presentation {
   /** Header that bears the request's id, in requests and answers, in lower case. */
   idHeader: string;
-  /** Field of every JSON answer with the request's id. */
-  idField: string;
+  /** Field of every JSON answer with the request's id; null where the header alone bears it. */
+  idField: string | null;
   newId: () => string;
-  /** Status and body of a failure. */
-  failure: (error: AppError, id: string) => { status: number; body: object };
+  /** Status and body of a failure, and headers beyond the error's own. */
+  failure: (error: AppError, id: string) => { status: number; body: object; headers?: Readonly<Record<string, string>> };
+}
+
+declare module "fastify" {
+  interface FastifyContextConfig {
+    /** Of a route that answers in another form than its server. */
+    presentation?: Presentation;
+  }
+}
+
+/** How the route that a request matched answers; the server's way where it has none of its own. */
+export function presentationOf(request: FastifyRequest, ofServer: Presentation): Presentation {
+  return request.routeOptions.config.presentation ?? ofServer;
 }
 
 /** `{ error: { code, message, details, retryable }, traceId }`. */

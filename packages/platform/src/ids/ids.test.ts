@@ -146,6 +146,25 @@ describe("session ids", () => {
     expect(createSessionIds(Buffer.alloc(32, 8)).verify(id, owner)).toBe(false);
   });
 
+  test("a conversation's session is the same at every process, and another for any other owner or name", () => {
+    const text = fc.string({ maxLength: 12 });
+    fc.assert(
+      fc.property(text, text, text, text, (userId, agentId, name, other) => {
+        const id = sessions.derive({ userId, agentId }, name);
+        expect(isId("ses", id)).toBe(true);
+        expect(sessions.verify(id, { userId, agentId })).toBe(true);
+        expect(createSessionIds(Buffer.from(key)).derive({ userId, agentId }, name)).toBe(id);
+        expect(idTimeMs(id)).toBeGreaterThan(Date.UTC(5000, 0));
+        expect(sessions.derive({ userId, agentId }, other) === id).toBe(other === name);
+        expect(sessions.derive({ userId: other, agentId }, name) === id).toBe(other === userId);
+        expect(sessions.derive({ userId, agentId: other }, name) === id).toBe(other === agentId);
+        fc.pre(agentId !== "");
+        expect(sessions.derive({ userId: userId + agentId.slice(0, 1), agentId: agentId.slice(1) }, name)).not.toBe(id);
+        expect(sessions.derive({ userId, agentId: agentId.slice(0, -1) }, agentId.slice(-1) + name)).not.toBe(id);
+      }),
+    );
+  });
+
   test("any changed bit fails", () => {
     const id = sessions.mint(owner);
     const uuid = decodeBase32(id.slice(4)) ?? Buffer.alloc(0);

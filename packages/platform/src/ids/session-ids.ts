@@ -10,7 +10,9 @@ export interface SessionOwner {
 export interface SessionIds {
   /** A new session id that only verifies for this owner. Never twice the same within a process. */
   mint(owner: SessionOwner): Id<"ses">;
-  /** Whether `mint` made this very id for this very owner, with this key. Never throws. */
+  /** The session id of a conversation that the caller names: always the same for this owner and name. Its time lies beyond any clock. */
+  derive(owner: SessionOwner, conversation: string): Id<"ses">;
+  /** Whether `mint` or `derive` made this very id for this very owner, with this key. Never throws. */
   verify(id: unknown, owner: SessionOwner): boolean;
 }
 
@@ -43,6 +45,19 @@ export function createSessionIds(key: Buffer, source: IdSource = {}): SessionIds
       codeOf(secretKey, uuid, owner).copy(uuid, CODE_OFFSET);
       return formatId("ses", uuid);
     },
+    derive(owner, conversation) {
+      const uuid = Buffer.alloc(16);
+      createHmac("sha256", secretKey)
+        .update("whs-session-of/1:")
+        .update(`${owner.agentId.length}:${ownerText(owner)}:${conversation}`)
+        .digest()
+        .copy(uuid, 0, 0, CODE_OFFSET);
+      uuid[0] = 0x80 | uuid.readUInt8(0);
+      uuid[6] = 0x70 | (uuid.readUInt8(6) & 0x0f);
+      uuid[8] = 0x80 | (uuid.readUInt8(8) & 0x3f);
+      codeOf(secretKey, uuid, owner).copy(uuid, CODE_OFFSET);
+      return formatId("ses", uuid);
+    },
     verify(id, owner) {
       const uuid = typeof id === "string" ? parseId("ses", id) : undefined;
       return uuid !== undefined && timingSafeEqual(uuid.subarray(CODE_OFFSET), codeOf(secretKey, uuid, owner));
@@ -50,9 +65,16 @@ export function createSessionIds(key: Buffer, source: IdSource = {}): SessionIds
   };
 }
 
-function codeOf(key: KeyObject, uuid: Buffer, { userId, agentId }: SessionOwner): Buffer {
-  // The length of the first text keeps ("ab", "c") and ("a", "bc") apart.
-  const owner = `${userId.length}:${userId}:${agentId}`;
-  const digest = createHmac("sha256", key).update("whs-session-id/1:").update(uuid.subarray(0, CODE_OFFSET)).update(owner).digest();
+/** The length of the first text keeps ("ab", "c") and ("a", "bc") apart. */
+function ownerText({ userId, agentId }: SessionOwner): string {
+  return `${userId.length}:${userId}:${agentId}`;
+}
+
+function codeOf(key: KeyObject, uuid: Buffer, owner: SessionOwner): Buffer {
+  const digest = createHmac("sha256", key)
+    .update("whs-session-id/1:")
+    .update(uuid.subarray(0, CODE_OFFSET))
+    .update(ownerText(owner))
+    .digest();
   return digest.subarray(0, 16 - CODE_OFFSET);
 }

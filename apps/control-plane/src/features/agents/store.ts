@@ -34,6 +34,20 @@ export function listAgents(db: Kysely<Schema>, userId: string, limit: number, af
     .execute();
 }
 
+/** Those that can be invoked now, newest first. */
+export function listServingAgents(db: Kysely<Schema>, userId: string, limit: number): Promise<AgentRow[]> {
+  return db
+    .selectFrom("whs.agents")
+    .selectAll()
+    .where("user_id", "=", userId)
+    .where("deleted_at", "is", null)
+    .where("active_deployment_id", "is not", null)
+    .where("status", "<>", "disabled")
+    .orderBy("id", "desc")
+    .limit(limit)
+    .execute();
+}
+
 /** Locks the owner's row, so that two creations at once cannot pass a limit together. */
 export async function countLivingAgents(transaction: Transaction<Schema>, userId: string): Promise<number> {
   await transaction.selectFrom("whs.users").select("id").where("id", "=", userId).forUpdate().executeTakeFirstOrThrow();

@@ -1,7 +1,10 @@
 export { expireSessions } from "./expire-sessions.ts";
 export { createGateway, type Gateway } from "./gateway.ts";
 export { invoke } from "./invoke.ts";
-export { type InvocationRequest } from "./prepare.ts";
+export { type InvocationRequest, prepareInvocation } from "./prepare.ts";
+export { type Route } from "./routing.ts";
+export { runInvocation } from "./run.ts";
+export { forwardDeltas } from "./stream.ts";
 export { deleteExpiredStreams } from "./stream-store.ts";
 export { openStreams } from "./streams.ts";
 export { bindInvocations, toInvocationRequest } from "./routes.ts";

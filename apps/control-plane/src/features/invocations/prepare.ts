@@ -23,6 +23,11 @@ export interface PreparedInvocation {
 export interface InvocationRequest {
   agentId: string;
   body: InvokeRequest;
+  /**
+   * Names a conversation in the caller's own words, in place of `body.sessionId`: its session is begun when there is none
+   * (any more). Stateless agents have none, whatever it says.
+   */
+  conversation?: string | undefined;
   traceId: string;
   traceparent: string | undefined;
   /** Gets the `RateLimit-*` headers of the answer. */
@@ -72,13 +77,19 @@ export async function prepareInvocation(gateway: Gateway, context: Context, requ
   };
 }
 
+/** How far the clocks of two gateways may be apart. */
+const clockSkewMs = 300_000;
+
 /** Session ids prove whose they are, so a database look-up is needed only for one old enough to have expired. */
-async function openSession(gateway: Gateway, context: Context, { agentId, body }: InvocationRequest): Promise<string> {
+async function openSession(gateway: Gateway, context: Context, { agentId, body, conversation }: InvocationRequest): Promise<string> {
   const owner = { userId: context.user.id, agentId };
+  if (conversation !== undefined) return gateway.sessionIds.derive(owner, conversation);
   if (body.sessionId === undefined) return gateway.sessionIds.mint(owner);
   if (!gateway.sessionIds.verify(body.sessionId, owner)) throw sessionExpired();
   const now = context.now().getTime();
-  if (idTimeMs(body.sessionId) + context.config.sessionIdleMs > now) return body.sessionId;
+  const madeAt = idTimeMs(body.sessionId);
+  // A conversation's session does not say when it began.
+  if (madeAt < now + clockSkewMs && madeAt + context.config.sessionIdleMs > now) return body.sessionId;
   const row = await findSession(context.db, body.sessionId);
   if (row === undefined || row.expires_at.getTime() <= now) throw sessionExpired();
   return body.sessionId;

@@ -2,13 +2,15 @@ import type { AgentStatus, RuntimeProviderName } from "@whs/api";
 import type { DeployOutput, ToolGrant } from "@whs/runtimes";
 import type { Kysely } from "kysely";
 import { routeLeaseMs } from "../../announcements.ts";
+import { createBoundedCache } from "../../bounded-cache.ts";
 import type { Schema } from "../../database.ts";
-import { findRoute } from "./store.ts";
+import { findAgentId, findRoute } from "./store.ts";
 
 /** What the gateway has to know of an agent to invoke it. */
 export interface Route {
   agentId: string;
   userId: string;
+  name: string;
   status: AgentStatus;
   runtimeProvider: RuntimeProviderName;
   /** The deployment that serves. */
@@ -23,6 +25,8 @@ export interface Route {
 export interface Routing {
   /** The owner's living agent, or undefined. */
   find(userId: string, agentId: string): Promise<Route | undefined>;
+  /** The owner's living agent of that name, or undefined. */
+  findByName(userId: string, name: string): Promise<Route | undefined>;
   forget(agentId: string): void;
   forgetAll(): void;
 }
@@ -33,6 +37,7 @@ interface Entry {
 }
 
 const maxEntries = 50_000;
+const nameHintMs = 600_000;
 
 /**
  * Remembers routes for a short lease that begins before they are read, so that an announced change is never missed, and
@@ -40,6 +45,8 @@ const maxEntries = 50_000;
  */
 export function createRouting(options: { db: Kysely<Schema>; hearsChanges: () => boolean }): Routing {
   const entries = new Map<string, Entry>();
+  /** Hints, by owner and name: the route itself says whether the agent still has the name. */
+  const ids = createBoundedCache<string>({ maxEntries, maxAgeMs: nameHintMs });
   const lookUp = (agentId: string): Promise<Route | undefined> => {
     const entry: Entry = { route: findRoute(options.db, agentId), until: performance.now() + routeLeaseMs };
     entries.set(agentId, entry);
@@ -53,13 +60,22 @@ export function createRouting(options: { db: Kysely<Schema>; hearsChanges: () =>
     }
     return entry.route;
   };
+  const find = async (userId: string, agentId: string): Promise<Route | undefined> => {
+    const entry = entries.get(agentId);
+    const route = await (entry !== undefined && entry.until > performance.now() && options.hearsChanges() ? entry.route : lookUp(agentId));
+    return route?.userId === userId ? route : undefined;
+  };
   return {
-    async find(userId, agentId) {
-      const entry = entries.get(agentId);
-      const route = await (entry !== undefined && entry.until > performance.now() && options.hearsChanges()
-        ? entry.route
-        : lookUp(agentId));
-      return route?.userId === userId ? route : undefined;
+    find,
+    async findByName(userId, name) {
+      const key = `${userId} ${name}`;
+      const hint = ids.get(key);
+      const hinted = hint === undefined ? undefined : await find(userId, hint);
+      if (hinted?.name === name) return hinted;
+      const agentId = await findAgentId(options.db, userId, name);
+      if (agentId === undefined) return undefined;
+      ids.set(key, agentId);
+      return find(userId, agentId);
     },
     forget: (agentId) => void entries.delete(agentId),
     forgetAll: () => entries.clear(),

@@ -11,6 +11,7 @@ export async function findRoute(db: Kysely<Schema>, agentId: string): Promise<Ro
     .select([
       "agent.id",
       "agent.user_id",
+      "agent.name",
       "agent.status",
       "agent.runtime_provider",
       "deployment.id as deployment_id",
@@ -24,6 +25,7 @@ export async function findRoute(db: Kysely<Schema>, agentId: string): Promise<Ro
   return {
     agentId: row.id,
     userId: row.user_id,
+    name: row.name,
     status: row.status,
     runtimeProvider: row.runtime_provider,
     active:
@@ -39,6 +41,19 @@ export async function findRoute(db: Kysely<Schema>, agentId: string): Promise<Ro
             providerRef: row.provider_ref,
           },
   };
+}
+
+export async function findAgentId(db: Kysely<Schema>, userId: string, name: string): Promise<string | undefined> {
+  const row = await db
+    .selectFrom("whs.agents")
+    .select("id")
+    .where("user_id", "=", userId)
+    // As it is indexed.
+    .where(sql`lower(name)`, "=", name.toLowerCase())
+    .where("name", "=", name)
+    .where("deleted_at", "is", null)
+    .executeTakeFirst();
+  return row?.id;
 }
 
 export function findSession(db: Kysely<Schema>, id: string): Promise<{ expires_at: Date } | undefined> {

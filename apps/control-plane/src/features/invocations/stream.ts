@@ -18,7 +18,7 @@ export async function startStream(gateway: Gateway, context: Context, request: I
   const run = async (): Promise<void> => {
     try {
       const { usage } = await runInvocation(gateway, context, prepared, stream.cancelled, (input) =>
-        forwardDeltas(prepared.provider, input, stream),
+        forwardDeltas(prepared.provider, input, (text) => stream.append("delta", { text })),
       );
       stream.append("usage", usage);
       stream.end("done", {});
@@ -32,8 +32,15 @@ export async function startStream(gateway: Gateway, context: Context, request: I
   return stream;
 }
 
-/** An agent that answers at once still streams: its text is one delta. */
-async function forwardDeltas(provider: RuntimeProvider, input: InvokeInput, stream: LiveStream): Promise<InvokeOutput> {
+/**
+ * Runs a prepared invocation and hands on its answer piece by piece. An agent that answers at once still streams: its text
+ * is one delta. The next piece is taken when the last one is through.
+ */
+export async function forwardDeltas(
+  provider: RuntimeProvider,
+  input: InvokeInput,
+  onDelta: (text: string) => void | Promise<void>,
+): Promise<InvokeOutput> {
   let deltas = 0;
   let bytes = 0;
   for await (const event of provider.invokeStream(input)) {
@@ -43,7 +50,8 @@ async function forwardDeltas(provider: RuntimeProvider, input: InvokeInput, stre
       throw new ProviderError("runtime", `The agent's output is larger than ${invokeLimits.outputBytes} bytes.`, { retryable: false });
     if (text !== "") {
       deltas += 1;
-      stream.append("delta", { text });
+      const through = onDelta(text);
+      if (through !== undefined) await through;
     }
     if (event.type === "result") return event.result;
   }

@@ -70,7 +70,8 @@ export function createRequestLimits(options: {
       const address = clientNetwork(request.address);
       const isForUsers = endpoint.access.kind === "user";
       if (!isForUsers || endpoint.method === "GET") return {};
-      if (endpoint.access.kind === "user" && endpoint.access.scope === "invoke") return admitInvocation(address);
+      if (endpoint.protocol !== undefined || (endpoint.access.kind === "user" && endpoint.access.scope === "invoke"))
+        return admitInvocation(address);
       if (endpoint.name === "uploads.create")
         return admitAll([
           { kind: "uploads_user", key: userId, rule: settings.uploads.user },

@@ -1,0 +1,80 @@
+import { type Endpoint, type InvokeRequest, type Message, messagesSchema } from "@whs/api";
+import { notFound } from "@whs/platform/errors";
+import { type HandlerInput, parseInput } from "@whs/platform/http";
+import { isId } from "@whs/platform/ids";
+import type { InvokeOutput } from "@whs/runtimes";
+import { z } from "zod";
+import type { Context } from "../../context.ts";
+import { forwardDeltas, type Gateway, prepareInvocation, type Route, runInvocation, toInvocationRequest } from "../invocations/index.ts";
+
+export interface AgentRequest {
+  /** The agent's id or its name. */
+  agent: string;
+  messages: readonly Message[];
+  /** Which session of a sessionful agent; a new one where this is absent. */
+  session?: SessionChoice | undefined;
+  options?: InvokeRequest["options"];
+}
+
+/** A session that the caller was told of, or a conversation that the caller names: the same name, the same session. */
+export type SessionChoice = { id: string } | { conversation: string };
+
+/** An invocation that is let in. Exactly one of its ways has to be gone: it holds a place among the caller's. */
+export interface AgentRun {
+  agentId: string;
+  name: string;
+  /** Unique, and the invocation's own id in traces and usage. */
+  invocationId: string;
+  /** Absent on stateless agents. */
+  sessionId: string | undefined;
+  /** Waits for the whole answer. The agent stops when `callerGone` fires. @throws AppError */
+  answer(callerGone: AbortSignal | undefined): Promise<InvokeOutput>;
+  /** Hands on each piece of the answer; the next is taken when the last one is through. @throws AppError */
+  stream(callerGone: AbortSignal | undefined, onDelta: (text: string) => void | Promise<void>): Promise<InvokeOutput>;
+}
+
+/**
+ * The one way from a protocol to an agent: the same checks, limits, metering and traces as `/v1/invoke`.
+ * @throws AppError whatever refuses an invocation before it reaches the runtime; nothing is counted then
+ */
+export async function openRun(
+  gateway: Gateway,
+  context: Context,
+  http: HandlerInput<Endpoint>["http"],
+  request: AgentRequest,
+): Promise<AgentRun> {
+  const { messages } = parseInput(messagesInput, { messages: request.messages });
+  const { agentId, name } = await findAgent(gateway, context, request.agent);
+  const { session } = request;
+  const body = {
+    input: { messages },
+    ...(session !== undefined && "id" in session ? { sessionId: session.id } : {}),
+    ...(request.options === undefined ? {} : { options: request.options }),
+  };
+  const prepared = await prepareInvocation(gateway, context, {
+    ...toInvocationRequest(agentId, body, http),
+    ...(session !== undefined && "conversation" in session ? { conversation: session.conversation } : {}),
+  });
+  const { provider } = prepared;
+  return {
+    agentId,
+    name,
+    invocationId: prepared.input.eventId,
+    sessionId: prepared.sessionId,
+    answer: (callerGone) => runInvocation(gateway, context, prepared, callerGone, (input) => provider.invoke(input)),
+    stream: (callerGone, onDelta) =>
+      runInvocation(gateway, context, prepared, callerGone, (input) => forwardDeltas(provider, input, onDelta)),
+  };
+}
+
+const messagesInput = z.object({ messages: messagesSchema });
+
+/** The caller's own living agent, by id or by name. @throws AppError `NOT_FOUND` */
+export async function findAgent(gateway: Gateway, context: Context, agent: string): Promise<Route> {
+  const { id: userId } = context.user;
+  const byId = isId("agt", agent) ? await gateway.routing.find(userId, agent) : undefined;
+  // A name may look like an id.
+  const route = byId ?? (await gateway.routing.findByName(userId, agent));
+  if (route === undefined) throw notFound("Agent");
+  return route;
+}

@@ -1,0 +1,53 @@
+/** Where an answer ends before the agent does: at a stop text, or after so many tokens as they are estimated. */
+export interface TextCut {
+  /** Takes the next piece. @returns what may be shown by now */
+  take(piece: string): string;
+  /** The agent has ended. @returns what was held back, since it might have begun a stop text */
+  rest(): string;
+  /** Why the text ends where it does. */
+  readonly reason: "stop" | "length";
+}
+
+/** As tokens are estimated: one for every four characters, in UTF-16 units. */
+const charactersPerToken = 4;
+
+/** A stop text is not shown; of several, the one that begins first counts. */
+export function createTextCut({ stop, maxTokens }: { stop: readonly string[]; maxTokens: number | undefined }): TextCut {
+  const longest = Math.max(0, ...stop.map((text) => text.length));
+  let left = maxTokens === undefined ? Number.POSITIVE_INFINITY : maxTokens * charactersPerToken;
+  let held = "";
+  let ended = false;
+  let reason: "stop" | "length" = "stop";
+  const show = (text: string): string => {
+    if (text.length <= left) {
+      left -= text.length;
+      return text;
+    }
+    const shown = text.slice(0, endOfCharacters(text, left));
+    ended = true;
+    reason = "length";
+    return shown;
+  };
+  return {
+    take(piece) {
+      if (ended) return "";
+      held += piece;
+      const found = stop.map((text) => held.indexOf(text)).filter((at) => at >= 0);
+      const at = found.length === 0 ? Math.max(0, held.length - Math.max(0, longest - 1)) : Math.min(...found);
+      const shown = show(held.slice(0, at));
+      held = held.slice(at);
+      if (found.length > 0) ended = true;
+      return shown;
+    },
+    rest: () => (ended ? "" : show(held)),
+    get reason() {
+      return reason;
+    },
+  };
+}
+
+/** A pair of surrogates is one character: half of it is no text. */
+function endOfCharacters(text: string, end: number): number {
+  const isHigh = end > 0 && /[\uD800-\uDBFF]/.test(text.charAt(end - 1));
+  return isHigh ? end - 1 : end;
+}

@@ -1,0 +1,368 @@
+// Longer than a file usually is: all protocols on one set of agents and cells, which are slow to start.
+import { type AgentStateMutation, type AgentSubscriber, type BaseEvent, EventType, HttpAgent } from "@ag-ui/client";
+import { createOpenAI } from "@ai-sdk/openai";
+import { protocolEndpoints } from "@whs/api";
+import { generateText, streamText } from "ai";
+import OpenAI, { APIError } from "openai";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type ProtocolBed, startProtocolBed } from "./protocol-bed.ts";
+
+let bed: ProtocolBed;
+beforeAll(async () => {
+  bed = await startProtocolBed();
+});
+afterAll(() => bed?.close());
+
+const clientOf = (apiKey: string, options: { maxRetries?: number } = {}) =>
+  new OpenAI({ apiKey, baseURL: `${bed.plane.url}/v1`, ...options });
+const client = () => clientOf(bed.owner.key);
+const say = (content: string) => [{ role: "user" as const, content }];
+
+async function failureOf(work: PromiseLike<unknown>): Promise<APIError> {
+  const error = await Promise.resolve(work).then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  expect(error).toBeInstanceOf(APIError);
+  return error as APIError;
+}
+
+describe("chat completions by the openai package", () => {
+  it("answer with the agent's text and what was metered", async () => {
+    const completion = await client().chat.completions.create({
+      model: "echo",
+      messages: [
+        { role: "developer", content: "Be brief." },
+        {
+          role: "user",
+          content: [
+            { type: "text", text: "Hel" },
+            { type: "text", text: "lo" },
+          ],
+        },
+      ],
+      temperature: 0.5,
+      seed: 1,
+      user: "somebody",
+    });
+    expect(completion).toMatchObject({
+      object: "chat.completion",
+      model: "echo",
+      choices: [
+        {
+          index: 0,
+          finish_reason: "stop",
+          logprobs: null,
+          message: { role: "assistant", content: "echo: system Be brief. | user Hello", refusal: null },
+        },
+      ],
+    });
+    expect(completion.created).toBeGreaterThan(1.7e9);
+    const { prompt_tokens, completion_tokens, total_tokens } = completion.usage ?? {};
+    expect(prompt_tokens! + completion_tokens!).toBe(total_tokens);
+    expect(completion_tokens).toBeGreaterThan(0);
+  });
+
+  it("stream deltas, and usage last where it is asked for", async () => {
+    const stream = await client().chat.completions.create({
+      model: bed.counterId,
+      messages: say("one two"),
+      stream: true,
+      stream_options: { include_usage: true },
+    });
+    const chunks: OpenAI.ChatCompletionChunk[] = [];
+    for await (const chunk of stream) chunks.push(chunk);
+    expect(chunks[0]?.choices[0]?.delta).toEqual({ role: "assistant", content: "" });
+    expect(chunks.map(({ choices }) => choices[0]?.delta.content ?? "").join("")).toBe("turn 1: one two ");
+    expect(chunks.length).toBeGreaterThan(4);
+    expect(chunks.at(-2)?.choices[0]).toMatchObject({ delta: {}, finish_reason: "stop" });
+    expect(chunks.at(-1)).toMatchObject({ choices: [], usage: { prompt_tokens: 8, completion_tokens: 4, total_tokens: 12 } });
+    expect(new Set(chunks.map(({ id }) => id)).size).toBe(1);
+  });
+
+  it("end at a stop text and at max_completion_tokens, in one piece and as a stream", async () => {
+    const cut = async (options: { stop?: string[]; max_completion_tokens?: number }) => {
+      const whole = await client().chat.completions.create({ model: "counter", messages: say("one two three"), ...options });
+      const stream = client().chat.completions.stream({ model: "counter", messages: say("one two three"), ...options });
+      const pieces: string[] = [];
+      for await (const chunk of stream) pieces.push(chunk.choices[0]?.delta.content ?? "");
+      const last = (await stream.finalChatCompletion()).choices[0];
+      expect(pieces.join("")).toBe(whole.choices[0]?.message.content);
+      expect(last?.finish_reason).toBe(whole.choices[0]?.finish_reason);
+      return [pieces.join(""), last?.finish_reason];
+    };
+    expect(await cut({ stop: ["never", "wo th"] })).toEqual(["turn 1: one t", "stop"]);
+    expect(await cut({ max_completion_tokens: 3 })).toEqual(["turn 1: one ", "length"]);
+    expect(await cut({ stop: ["!"], max_completion_tokens: 1000 })).toEqual(["turn 1: one two three ", "stop"]);
+  });
+
+  it("start a session each, unless a header goes on with one", async () => {
+    const ask = (headers: Record<string, string> = {}) =>
+      client()
+        .chat.completions.create({ model: "counter", messages: say("x") }, { headers })
+        .withResponse();
+    const first = await ask();
+    const sessionId = first.response.headers.get("x-whs-session-id") ?? "";
+    expect(sessionId).toMatch(/^ses_/);
+    const second = await ask({ "x-whs-session-id": sessionId });
+    expect(second.data.choices[0]?.message.content).toBe("turn 2: x ");
+    expect(second.response.headers.get("x-whs-session-id")).toBe(sessionId);
+    expect((await ask()).data.choices[0]?.message.content).toBe("turn 1: x ");
+    const expired = await failureOf(ask({ "x-whs-session-id": "ses_00000000000000000000000000" }));
+    expect(expired).toMatchObject({ status: 502, code: "server_error", message: expect.stringContaining("Session expired.") });
+    expect(expired.headers?.get("x-should-retry")).toBe("false");
+  });
+
+  it("are found by their trace id, which is OpenAI's request id", async () => {
+    const { data, request_id } = await client()
+      .chat.completions.create({ model: "echo", messages: say("x") })
+      .withResponse();
+    expect(request_id).toMatch(/^trc_/);
+    expect(await bed.recorded(request_id ?? "")).toEqual([{ agent_id: bed.echoId, status_code: 200, error_code: null }]);
+    const trace = await bed.owner.request<{ items: { invocation: { id: string } }[] }>("GET", `/v1/traces/${request_id}`);
+    expect(trace.body.items.map(({ invocation }) => `chatcmpl-${invocation.id}`)).toEqual([data.id]);
+  });
+
+  it("stop the agent when the client goes away, and say so in the record", async () => {
+    const leaving = new AbortController();
+    const { data: stream, request_id } = await client()
+      .chat.completions.create({ model: "counter", messages: say("wait"), stream: true }, { signal: leaving.signal })
+      .withResponse();
+    for await (const chunk of stream) if (chunk.choices[0]?.delta.content === ". ") leaving.abort();
+    expect(await bed.recorded(request_id ?? "")).toEqual([{ agent_id: bed.counterId, status_code: 502, error_code: "RUNTIME_ERROR" }]);
+  });
+
+  it("say in the stream that the agent failed, or with a status when nothing has been sent", async () => {
+    const request = { model: "counter", messages: say("fail") };
+    const whole = await failureOf(clientOf(bed.owner.key, { maxRetries: 0 }).chat.completions.create(request));
+    expect(whole).toMatchObject({ status: 502, code: "server_error", type: "server_error" });
+    expect(whole.message).toContain("The counter is broken");
+    const stream = await client().chat.completions.create({ ...request, stream: true });
+    let text = "";
+    const broken = await failureOf(
+      (async () => {
+        for await (const chunk of stream) text += chunk.choices[0]?.delta.content ?? "";
+      })(),
+    );
+    expect(text).toBe("turn 1: ");
+    expect(broken).toMatchObject({ code: "server_error", message: expect.stringContaining("The counter is broken") });
+  });
+});
+
+describe("models", () => {
+  it("are the caller's agents that can be invoked, by name or id", async () => {
+    const models: OpenAI.Model[] = [];
+    for await (const model of client().models.list()) models.push(model);
+    expect(models.map(({ id, object }) => [id, object])).toEqual([
+      ["counter", "model"],
+      ["echo", "model"],
+    ]);
+    expect(await client().models.retrieve("echo")).toEqual(models[1]);
+    expect(await client().models.retrieve(bed.echoId)).toEqual(models[1]);
+  });
+
+  it("of others, of agents that were never deployed and unknown ones are not found alike", async () => {
+    await bed.owner.request("POST", "/v1/agents", { name: "draft", runtimeProvider: "cloudflare" });
+    const failures = await Promise.all([
+      failureOf(client().models.retrieve("draft")),
+      failureOf(clientOf(bed.stranger.key).models.retrieve(bed.echoId)),
+      failureOf(clientOf(bed.stranger.key).models.retrieve("echo")),
+      failureOf(clientOf(bed.stranger.key).models.retrieve("nobody-knows-this")),
+    ]);
+    for (const failure of failures) expect(failure).toMatchObject({ status: 404, code: "model_not_found", error: failures[0]?.error });
+    expect((await clientOf(bed.stranger.key).models.list()).data).toEqual([]);
+  });
+});
+
+describe("refusals have OpenAI's form", () => {
+  const chat = (options: Partial<OpenAI.ChatCompletionCreateParamsNonStreaming> = {}, key = bed.owner.key) =>
+    failureOf(clientOf(key, { maxRetries: 0 }).chat.completions.create({ model: "echo", messages: say("x"), ...options }));
+
+  it("for credentials: none, bad ones and too little scope", async () => {
+    expect(await chat({}, "whs_nobody")).toMatchObject({ status: 401, code: "invalid_api_key", type: "invalid_request_error" });
+    expect(await chat({}, await bed.owner.keyWith("agents:read"))).toMatchObject({ status: 403, code: "insufficient_permissions" });
+    const invokeOnly = clientOf(await bed.owner.keyWith("invoke"));
+    expect((await invokeOnly.models.list()).data.length).toBeGreaterThan(1);
+    expect((await invokeOnly.chat.completions.create({ model: "echo", messages: say("x") })).model).toBe("echo");
+  });
+
+  it.each(Object.values(protocolEndpoints).filter((endpoint) => endpoint.protocol.name === "openai"))(
+    "for $method $path without a credential",
+    async ({ method, path, protocol }) => {
+      const response = await fetch(bed.plane.url + path.replace(/\{\w+\}/, "echo"), { method });
+      expect(response.status).toBe(401);
+      expect(response.headers.get("x-request-id")).toBe(response.headers.get("x-trace-id"));
+      const body: unknown = await response.json();
+      expect(body).toMatchObject({ error: { code: "invalid_api_key", param: null } });
+      expect(protocol.failure.parse(body)).toEqual(body);
+    },
+  );
+
+  it("for a foreign agent as for an unknown one", async () => {
+    const [byId, byName, unknown] = [
+      await chat({ model: bed.echoId }, bed.stranger.key),
+      await chat({ model: "echo" }, bed.stranger.key),
+      await chat({ model: "nobody-knows-this" }),
+    ];
+    expect(unknown).toMatchObject({ status: 404, code: "model_not_found", param: "model" });
+    for (const failure of [byId, byName]) expect(failure).toMatchObject({ status: 404, error: unknown.error });
+  });
+
+  it.each([
+    ["n", { n: 2 }],
+    ["tools", { tools: [{ type: "function", function: { name: "f" } }] }],
+    ["temperature", { temperature: 3 }],
+    ["response_format.type", { response_format: { type: "json_object" } }],
+    ["stream_options", { stream_options: { include_usage: true } }],
+    ["nobody_knows_this", { nobody_knows_this: 1 } as object],
+    ["messages", { messages: [] }],
+    ["messages.0.role", { messages: [{ role: "robot", content: "x" } as never] }],
+  ] satisfies [string, Partial<OpenAI.ChatCompletionCreateParamsNonStreaming>][])(
+    "for a request with a wrong %s",
+    async (param, options) => {
+      expect(await chat(options)).toMatchObject({ status: 400, type: "invalid_request_error", param, code: null });
+    },
+  );
+
+  it("for a body that is no JSON, or too large", async () => {
+    const send = async (body: string) => {
+      const headers = { authorization: `Bearer ${bed.owner.key}`, "content-type": "application/json" };
+      const response = await fetch(`${bed.plane.url}/v1/chat/completions`, { method: "POST", headers, body });
+      return [response.status, await response.json()];
+    };
+    expect(await send("{")).toEqual([
+      400,
+      { error: { message: expect.any(String), type: "invalid_request_error", param: null, code: null } },
+    ]);
+    expect(await send(`"${"x".repeat(1024 * 1024)}"`)).toMatchObject([413, { error: { type: "invalid_request_error" } }]);
+  });
+
+  it("for a plan with nothing left, which is not worth another try", async () => {
+    const failure = await chat({ model: "spent" }, bed.broke.key);
+    expect(failure).toMatchObject({ status: 429, code: "insufficient_quota", type: "insufficient_quota" });
+    expect(failure.headers?.get("x-should-retry")).toBe("false");
+  });
+
+  it("for too many at once, with when to come back", async () => {
+    const leaving = new AbortController();
+    const busy = clientOf(bed.busy.key, { maxRetries: 0 });
+    const stream = await busy.chat.completions.create(
+      { model: "counter", messages: say("wait"), stream: true },
+      { signal: leaving.signal },
+    );
+    const failure = await chat({ model: "counter" }, bed.busy.key);
+    expect(failure).toMatchObject({ status: 429, code: "rate_limit_exceeded", type: "requests" });
+    expect(failure.headers?.get("retry-after")).toBe("1");
+    expect(failure.headers?.get("x-ratelimit-limit-requests")).toBe("1");
+    leaving.abort();
+    for await (const _ of stream);
+    await expect.poll(async () => (await busy.chat.completions.create({ model: "counter", messages: say("x") })).model).toBe("counter");
+  });
+});
+
+describe("the Vercel AI SDK's OpenAI provider", () => {
+  const provider = () => createOpenAI({ baseURL: `${bed.plane.url}/v1`, apiKey: bed.owner.key });
+
+  it("generates and streams text by chat completions", async () => {
+    const whole = await generateText({ model: provider().chat("echo"), system: "Be brief.", prompt: "Hello" });
+    expect(whole.text).toBe("echo: system Be brief. | user Hello");
+    expect(whole.usage.totalTokens).toBeGreaterThan(0);
+    const { textStream, usage } = streamText({ model: provider().chat("counter"), prompt: "one two" });
+    let text = "";
+    for await (const piece of textStream) text += piece;
+    expect(text).toBe("turn 1: one two ");
+    expect((await usage).totalTokens).toBe(12);
+  });
+});
+
+describe("AG-UI by its own client", () => {
+  const agentFor = (agent: string, key = bed.owner.key, threadId?: string) =>
+    new HttpAgent({
+      url: `${bed.plane.url}/ag-ui/${agent}`,
+      headers: { authorization: `Bearer ${key}`, "x-trace-id": `ag-ui-${Math.random()}` },
+      ...(threadId === undefined ? {} : { threadId }),
+    });
+  const handled: AgentStateMutation = { stopPropagation: true };
+  /** Runs with one more message. What the client would print and throw is kept. */
+  const run = async (agent: HttpAgent, content: string, subscriber: AgentSubscriber = {}) => {
+    const events: BaseEvent[] = [];
+    let failure: unknown;
+    agent.addMessage({ id: crypto.randomUUID(), role: "user", content });
+    const result = await agent.runAgent(
+      {},
+      {
+        onEvent: ({ event }) => void events.push(event),
+        onRunFailed({ error }) {
+          failure = error;
+          return handled;
+        },
+        ...subscriber,
+      },
+    );
+    return { events, said: result.newMessages.map((message) => message.content), failure };
+  };
+
+  it("gets a run's events in their order, and the message that they make up", async () => {
+    const agent = agentFor("counter");
+    const { events, said } = await run(agent, "one two");
+    const types = events.map(({ type }) => type);
+    expect(types.slice(0, 2)).toEqual([EventType.RUN_STARTED, EventType.TEXT_MESSAGE_START]);
+    expect(types.slice(2, -2).length).toBeGreaterThan(1);
+    expect(new Set(types.slice(2, -2))).toEqual(new Set([EventType.TEXT_MESSAGE_CONTENT]));
+    expect(types.slice(-2)).toEqual([EventType.TEXT_MESSAGE_END, EventType.RUN_FINISHED]);
+    expect(events.at(-1)).toMatchObject({ threadId: agent.threadId, usage: [{ inputTokens: 8, outputTokens: 4, totalTokens: 12 }] });
+    expect(said).toEqual(["turn 1: one two "]);
+    expect(await bed.recorded(agent.headers["x-trace-id"] ?? "")).toEqual([
+      { agent_id: bed.counterId, status_code: 200, error_code: null },
+    ]);
+  });
+
+  it("has a session for each thread, which is nobody else's", async () => {
+    const threadId = crypto.randomUUID();
+    expect((await run(agentFor("counter", bed.owner.key, threadId), "x")).said).toEqual(["turn 1: x "]);
+    expect((await run(agentFor(bed.counterId, bed.owner.key, threadId), "x")).said).toEqual(["turn 2: x "]);
+    expect((await run(agentFor("counter"), "x")).said).toEqual(["turn 1: x "]);
+    expect((await run(agentFor("counter", bed.busy.key, threadId), "x")).said).toEqual(["turn 1: x "]);
+    expect((await run(agentFor("echo", bed.owner.key, threadId), "x")).said).toEqual(["echo: user x"]);
+  });
+
+  it("is told that the agent failed, and stops it by leaving", async () => {
+    const failed = await run(agentFor("counter"), "fail");
+    expect(failed.events.at(-1)).toMatchObject({
+      type: EventType.RUN_ERROR,
+      code: "RUNTIME_ERROR",
+      message: expect.stringContaining("broken"),
+    });
+    const leaving = agentFor("counter");
+    await run(leaving, "wait", {
+      onTextMessageContentEvent: ({ event }) => (event.delta === ". " ? leaving.abortRun() : undefined),
+    });
+    expect(await bed.recorded(leaving.headers["x-trace-id"] ?? "")).toEqual([
+      { agent_id: bed.counterId, status_code: 502, error_code: "RUNTIME_ERROR" },
+    ]);
+  });
+
+  it("is refused with the error that a run would have ended with", async () => {
+    const refusal = async (agent: string, key: string, content = "x") => {
+      const { failure } = await run(agentFor(agent, key), content);
+      const { status, payload } = failure as { status: number; payload: { type: string; code: string } };
+      expect(payload.type).toBe("RUN_ERROR");
+      return [status, payload.code];
+    };
+    expect(await refusal("counter", "whs_nobody")).toEqual([401, "UNAUTHENTICATED"]);
+    expect(await refusal("counter", await bed.owner.keyWith("agents:read"))).toEqual([403, "UNAUTHORIZED"]);
+    for (const agent of [bed.counterId, "counter", "nobody-knows-this"])
+      expect(await refusal(agent, bed.stranger.key)).toEqual([404, "NOT_FOUND"]);
+    expect(await refusal("counter", bed.owner.key, "x".repeat(300_000))).toEqual([400, "INVALID_REQUEST"]);
+    expect(await refusal("spent", bed.broke.key)).toEqual([402, "LIMIT_EXCEEDED"]);
+    const holding = agentFor("counter", bed.busy.key);
+    let refused: unknown;
+    await run(holding, "wait", {
+      async onTextMessageStartEvent() {
+        refused = await refusal("counter", bed.busy.key);
+        holding.abortRun();
+      },
+    });
+    expect(refused).toEqual([429, "RATE_LIMITED"]);
+  });
+});

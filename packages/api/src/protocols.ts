@@ -1,0 +1,24 @@
+import { z } from "zod";
+import { errorStatus, type ErrorCode } from "./errors.ts";
+import { agUiEvents } from "./schemas/ag-ui.ts";
+
+/** An open protocol beside the API's own: its endpoints answer in its form, and bear the trace id in headers alone. */
+export interface Protocol {
+  name: "openai" | "mcp" | "a2a" | "ag-ui";
+  /** Body of an answer that is not 2xx. */
+  failure: z.ZodObject;
+  /** What each code answers with. */
+  statuses: Readonly<Record<ErrorCode, number>>;
+}
+
+/** AG-UI says nothing of failures outside of a run, so they are what a run would end with. */
+export const agUi: Protocol = { name: "ag-ui", failure: agUiEvents.RUN_ERROR, statuses: errorStatus };
+
+/** OpenAI has no status for a plan that is used up but the one for too many requests, with the code `insufficient_quota`. */
+export const openAi: Protocol = {
+  name: "openai",
+  failure: z.object({
+    error: z.object({ message: z.string(), type: z.string(), param: z.string().nullable(), code: z.string().nullable() }),
+  }),
+  statuses: { ...errorStatus, LIMIT_EXCEEDED: 429 },
+};
