@@ -40,7 +40,7 @@ import { bindBilling, bindLocalCheckout, openBilling } from "./features/billing/
 import { bindDelegations } from "./features/delegations/index.ts";
 import { bindDeployments, bindLogIngestion, createOwnLines, openBuildSandbox } from "./features/deployments/index.ts";
 import { bindInvocations, createGateway, openStreams } from "./features/invocations/index.ts";
-import { bindInstalls, createMarketplace } from "./features/installs/index.ts";
+import { bindInstalls, createMarketplace, deployWhenSecretsAreSet } from "./features/installs/index.ts";
 import { createRequestLimits, recordPlans } from "./features/limits/index.ts";
 import { bindProtocols } from "./features/protocols/index.ts";
 import { bindRuntime } from "./features/runtime/index.ts";
@@ -261,7 +261,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
   bindAccess(bindForUsers, dependencies);
   bindIntrospection(bindForSystems, authenticator);
   bindAgents(bindForUsers);
-  bindSecrets(bindForUsers);
+  bindSecrets(bindForUsers, deployWhenSecretsAreSet);
   bindUploads(bindForUsers, config.maxUploadBytes);
   bindDeployments(bindForUsers);
   bindInvocations(bindForUsers, gateway);

@@ -226,7 +226,7 @@ describe("an agent from its publisher to a buyer", () => {
 });
 
 describe("an agent that needs secrets", () => {
-  it("gets none of its publisher's, waits for the buyer's, and is deployed by the same token then", async () => {
+  it("gets none of its publisher's, waits for the buyer's, and is deployed with the last of them, once", async () => {
     const publisher = await participant();
     const buyer = await participant();
     const folder = await writeAgent("keyed", `export default { invoke: ({ env }) => "key " + env.KEY.length };`, ["KEY"]);
@@ -246,11 +246,15 @@ describe("an agent that needs secrets", () => {
     expect(first.deployment).toBeUndefined();
     expect((await install()).missingSecrets).toEqual(["KEY"]);
     await buyer.client.call(setSecrets, { id: first.agent.id, body: { secrets: { KEY: "four" } } });
-    const completed = await install();
-    expect(completed).toMatchObject({ agent: { id: first.agent.id }, missingSecrets: [], deployment: { agentId: first.agent.id } });
     await untilActive(buyer, first.agent.id);
     expect(await answerOf(buyer, first.agent.id)).toBe("key 4");
-    expect((await install()).deployment?.id).toBe(completed.deployment?.id);
+    await buyer.client.call(setSecrets, { id: first.agent.id, body: { secrets: { KEY: "fives" } } });
+    expect(await answerOf(buyer, first.agent.id)).toBe("key 5");
+    expect(await install()).toMatchObject({
+      agent: { id: first.agent.id },
+      missingSecrets: [],
+      deployment: { agentId: first.agent.id, version: 1 },
+    });
   });
 });
 

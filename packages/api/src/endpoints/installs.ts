@@ -11,7 +11,7 @@ export const createInstall = endpoint({
   summary: "Install what an install token of FleetPrompt stands for, as an agent of your own",
   description:
     "The agent is made of exactly the bytes that the release names, and has none of its publisher's secrets. It is deployed " +
-    "at once, unless it needs secrets: those are named, and the same request deploys it once they are set. However often a " +
+    "at once, unless it needs secrets: those are named, and it is deployed when the last of them is set. However often a " +
     "token is sent, it makes one agent. A token that cannot be redeemed is `NOT_FOUND`, whatever the reason.",
   access: { kind: "user", scope: "installs:write" },
   body: {

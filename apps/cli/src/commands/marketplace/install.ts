@@ -49,7 +49,7 @@ export const install = command({
     const { agent, missingSecrets } = answer;
     output.answer(answer, () =>
       missingSecrets.length > 0
-        ? `${agent.name} needs ${missingSecrets.join(", ")} before it can serve.`
+        ? `${agent.name} needs ${missingSecrets.join(", ")}, and serves as soon as ${missingSecrets.length === 1 ? "it is" : "they are"} set.`
         : `${agent.name} is yours, and ${answer?.deployment?.status === "active" ? "serves" : "is on its way"}.`,
     );
     if (missingSecrets.length > 0) output.next(...missingSecrets.map((key) => `whs secrets set ${agent.name} ${key}`));

@@ -12,7 +12,17 @@ import { copyBundle, insertOwnUpload, openOwnBundle, type OwnBundle } from "./bu
 import { insertClone } from "./insert-clone.ts";
 import type { Marketplace, Redemption } from "./marketplace.ts";
 import { requireStack } from "./require-stack.ts";
-import { findInstall, findSource, insertInstall, isTaken, type InstallRow, newestDeployment, setKeysOf, type Source } from "./store.ts";
+import {
+  findInstall,
+  findInstallOf,
+  findSource,
+  insertInstall,
+  isTaken,
+  type InstallRow,
+  newestDeployment,
+  setKeysOf,
+  type Source,
+} from "./store.ts";
 
 type Answer = AnswerOf<typeof endpoint>;
 
@@ -93,6 +103,27 @@ async function continueInstall(context: Context, made: InstallRow): Promise<Answ
   if (deployed !== undefined) return { agent: toAgent(agent), deployment: toDeployment(deployed), missingSecrets: [] };
   const bundle = await openOwnBundle(context, made.upload_id);
   if (bundle === undefined) throw conflict(`What was installed as "${agent.name}" is not kept any more; install it again.`);
+  return deployInstalled(context, made, bundle);
+}
+
+/**
+ * An installed agent that waits for its secrets is deployed with the last one, whoever sets it and however. That the secret
+ * is set counts in any case: what prevents the deploy is logged, and told to whoever sends the install's token again.
+ */
+export async function deployWhenSecretsAreSet(context: Context, agentId: string): Promise<void> {
+  try {
+    const made = await findInstallOf(context.db, context.user.id, agentId);
+    if (made === undefined || (await newestDeployment(context.db, agentId)) !== undefined) return;
+    const bundle = await openOwnBundle(context, made.upload_id);
+    if (bundle !== undefined) await deployInstalled(context, made, bundle);
+  } catch (error) {
+    context.log.warn({ err: error, agentId, traceId: context.traceId }, "The installed agent has its secrets and cannot be deployed yet");
+  }
+}
+
+/** Deploys once, when no secret is missing. */
+async function deployInstalled(context: Context, made: InstallRow, bundle: OwnBundle): Promise<Answer> {
+  const agent = await requireAgent(context, made.agent_id);
   const set = await setKeysOf(context.db, agent.id);
   const missing = bundle.manifest.env.requiredKeys.filter((key) => !set.has(key));
   if (missing.length > 0) return { agent: toAgent(agent), missingSecrets: missing };
@@ -101,6 +132,8 @@ async function continueInstall(context: Context, made: InstallRow): Promise<Answ
     async (transaction) => {
       const locked = await lockAgent(transaction, context.user.id, agent.id);
       if (locked === undefined) throw notFound("Agent");
+      const deployed = await newestDeployment(transaction, agent.id);
+      if (deployed !== undefined) return { agent: toAgent(locked), deployment: toDeployment(deployed), missingSecrets: [] };
       return deployWhenComplete(context, transaction, locked, bundle, []);
     },
   );

@@ -12,6 +12,11 @@ export function findInstall(db: Kysely<Schema>, userId: string, installIntentId:
     .executeTakeFirst();
 }
 
+/** The install that made this agent. */
+export function findInstallOf(db: Kysely<Schema>, userId: string, agentId: string): Promise<InstallRow | undefined> {
+  return db.selectFrom("whs.installs").selectAll().where("agent_id", "=", agentId).where("user_id", "=", userId).executeTakeFirst();
+}
+
 /** Whether the intent has its install; until the transaction ends, nobody else can find that out. */
 export async function isTaken(transaction: Transaction<Schema>, installIntentId: string): Promise<boolean> {
   await sql`select pg_advisory_xact_lock(hashtextextended(${`install:${installIntentId}`}, 0))`.execute(transaction);

@@ -5,9 +5,11 @@ import { deleteSecret } from "./delete-secret.ts";
 import { listSecrets } from "./list-secrets.ts";
 import { setSecrets } from "./set-secrets.ts";
 
-export function bindSecrets(bind: Bind<Context>): void {
+/** `afterSet` is for what waits for an agent's secrets. */
+export function bindSecrets(bind: Bind<Context>, afterSet: (context: Context, agentId: string) => Promise<void>): void {
   bind(endpoints.setSecrets, async (context, { params, body, http }) => {
     tellRedeploy(await setSecrets(context, { id: params.id, secrets: body.secrets }), http);
+    await afterSet(context, params.id);
   });
   bind(endpoints.listSecrets, (context, { params }) => listSecrets(context, params));
   bind(endpoints.deleteSecret, async (context, { params, http }) => {
