@@ -98,7 +98,7 @@ function isFieldError(value: unknown): value is FieldError {
 function limitFacts(details: Record<string, unknown>): [string, string][] {
   const { limitType, current, limit, periodKey, suggestedAction } = details;
   const facts: [string, string][] = [];
-  if (typeof current === "number" && typeof limit === "number") {
+  if (typeof current === "number" && typeof limit === "number" && limitType !== "runtimeGated") {
     facts.push([
       typeof limitType === "string" ? printableLine(limitType) : "used",
       `${count(current)} of ${count(limit)}${typeof periodKey === "string" ? ` in ${printableLine(periodKey)}` : ""}`,

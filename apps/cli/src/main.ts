@@ -33,6 +33,7 @@ async function main(argv: readonly string[]): Promise<number> {
         await command.run(new Context({ environment, output, shared, stdin }), input as Parameters<typeof command.run>[1]);
       },
       { out: (text) => stdout.write(text), err: (text) => stderr.write(text) },
+      typed,
     );
     if (argv.length === 0) stdout.write(program.helpInformation());
     else await program.parseAsync(argv, { from: "user" });

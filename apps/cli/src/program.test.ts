@@ -12,6 +12,7 @@ async function parse(...argv: string[]) {
       ran.push({ path: path.join(" "), args, options, shared });
     },
     { out: (text) => (printed.out += text), err: (text) => (printed.err += text) },
+    "npx whs",
   );
   const failure = await program.parseAsync(argv, { from: "user" }).then(
     () => null,
@@ -92,7 +93,13 @@ describe("help", () => {
   });
 
   test("of a mistake points to the command's own", async () => {
-    expect((await parse("deployments", "activate", "echo")).err).toContain("Next: whs deployments activate --help");
+    expect((await parse("deployments", "activate", "echo")).err).toContain("Next: npx whs deployments activate --help");
+  });
+
+  test("of an unknown verb names those of its noun", async () => {
+    const { err } = await parse("agents", "show", "echo");
+    expect(err).toContain("It can: list, get, create");
+    expect(err).toContain("Next: npx whs agents --help");
   });
 });
 

@@ -16,6 +16,8 @@ export function createProgram(
   version: string,
   run: Runner,
   print: { out: (text: string) => void; err: (text: string) => void },
+  /** What people type to start this program. */
+  typed: string,
 ): Commander {
   const program = new Commander("whs")
     .description("Deploy AI agents, invoke them, and see what they do.")
@@ -27,7 +29,7 @@ export function createProgram(
     })
     .configureOutput({ writeOut: print.out, writeErr: print.err, outputError: (text, write) => write(describeMistake(text)) })
     .exitOverride()
-    .showHelpAfterError("Next: whs --help")
+    .showHelpAfterError(`Next: ${typed} --help`)
     .option("--json", "Print the API's answer as JSON")
     .option("--profile <name>", "Use this profile's address and token")
     .option("--api-url <url>", "Address of the WHS API")
@@ -38,7 +40,9 @@ export function createProgram(
       "\nEnvironment: WHS_API_URL and WHS_API_TOKEN win over the profile.\nExit codes: 0 ok, 1 failed, 2 usage, 3 not signed in, 4 limit.",
     );
   const parents = new Map<string, Commander>();
-  for (const declaration of commands) bind(declaration, parentOf(declaration, program, parents), run);
+  for (const declaration of commands) bind(declaration, parentOf(declaration, program, parents), run, typed);
+  for (const [noun, parent] of parents)
+    parent.showHelpAfterError(`It can: ${parent.commands.map((bound) => bound.name()).join(", ")}\nNext: ${typed} ${noun} --help`);
   return program;
 }
 
@@ -51,20 +55,19 @@ function parentOf({ path, group }: Command, program: Commander, parents: Map<str
     .command(noun)
     .description(nouns[noun] ?? "")
     .helpGroup(`${group}:`)
-    .helpCommand(false)
-    .showHelpAfterError(`Next: whs ${noun} --help`);
+    .helpCommand(false);
   parents.set(noun, parent);
   return parent;
 }
 
-function bind(declaration: Command, parent: Commander, run: Runner): void {
+function bind(declaration: Command, parent: Commander, run: Runner, typed: string): void {
   const { path, summary, group, args, options, examples } = declaration;
   const bound = parent
     .command(path.at(-1) ?? "")
     .description(summary)
     .summary(summary)
     .allowExcessArguments(false)
-    .showHelpAfterError(`Next: whs ${path.join(" ")} --help`);
+    .showHelpAfterError(`Next: ${typed} ${path.join(" ")} --help`);
   if (path.length === 1) bound.helpGroup(`${group}:`);
   for (const [name, argument] of Object.entries(args)) bound.argument(argumentSyntax(name, argument), argument.summary);
   for (const [name, option] of Object.entries(options)) for (const form of toCommanderOptions(name, option)) bound.addOption(form);

@@ -63,6 +63,10 @@ describe("exit codes", () => {
     [["logs", "echo", "--limit", "0"]],
     [["init", "--template", "none"]],
     [["secrets", "set", "echo", "KEY", "value"]],
+    [["publish", "echo"]],
+    [["publish", "echo@1.0"]],
+    [["publish", "echo@1.0.0", "--min-whs", "new"]],
+    [["publish", "echo@1.0.0", "--notes", "/nowhere/notes.md"]],
   ])("a command line that makes no sense (%j) ends with 2", async (args) => {
     expect((await run(args, signedIn)).exitCode).toBe(2);
   });
@@ -225,6 +229,19 @@ describe("the token", () => {
   });
 });
 
+test("an agent that serves is not taken to another runtime: nothing is sent, and both ways out are told", async () => {
+  await run(["init", "echo"]);
+  const file = path.join(runner.folder, "echo/agent.config.json");
+  writeFileSync(file, readFileSync(file, "utf8").replace('"runtime": "cloudflare"', '"runtime": "agentcore"'));
+  api.answer((_, response) => json(response, 200, agentPage));
+  const { exitCode, stderr } = await run(["deploy", "echo"], signedIn);
+  expect({ exitCode, stderr }).toEqual({
+    exitCode: 1,
+    stderr: expect.stringMatching(/Say "cloudflare" there[\s\S]*whs deploy --agent echo-agentcore/),
+  });
+  expect(api.seen.filter(({ method }) => method !== "GET")).toEqual([]);
+});
+
 describe("secrets", () => {
   beforeEach(() =>
     api.answer((request, response) => (request.method === "POST" ? response.writeHead(204).end() : json(response, 200, agentPage))),
@@ -251,6 +268,23 @@ describe("secrets", () => {
     expect({ exitCode, stderr }).toEqual({
       exitCode: 1,
       stderr: expect.stringMatching(/Did you mean API_KEY\?[\s\S]*whs agents update echo --env-key API_KEY --env-key API_KEI/),
+    });
+  });
+
+  test("that a deploy misses bring the commands that set it and deploy the same again", async () => {
+    await run(["init", "keyed"]);
+    const manifest = JSON.parse(readFileSync(path.join(runner.folder, "keyed/agent.config.json"), "utf8")) as object;
+    writeFileSync(
+      path.join(runner.folder, "keyed/agent.config.json"),
+      JSON.stringify({ ...manifest, env: { requiredKeys: ["API_KEY"], optionalKeys: [] } }),
+    );
+    api.answer((request, response) =>
+      json(response, 200, request.url.includes("/secrets") ? { items: [{ key: "API_KEY", isSet: false }], nextCursor: null } : agentPage),
+    );
+    const { exitCode, stderr } = await run(["deploy", "keyed", "--agent", "echo"], signedIn);
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 1,
+      stderr: expect.stringMatching(/whs secrets set echo API_KEY\n.*whs deploy keyed --agent echo\n/),
     });
   });
 

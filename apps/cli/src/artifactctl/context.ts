@@ -42,8 +42,11 @@ export class Context {
   ): Promise<{ ok: true; bytes: Uint8Array; file: string; folder: string } | { ok: false; finding: Finding }> {
     const file = path.resolve(this.cwd, name);
     const real = await nodeFiles.realPath(file);
-    if (real === null || (await nodeFiles.stat(real))?.kind !== "file")
-      return { ok: false, finding: finding("PAYLOAD_MANIFEST_MISSING", { path: "", message: `There is no file ${name}.` }) };
+    const kind = real === null ? undefined : (await nodeFiles.stat(real))?.kind;
+    if (real === null || kind !== "file") {
+      const message = kind === "directory" ? `${name} is a folder, and not a manifest in it.` : `There is no file ${name}.`;
+      return { ok: false, finding: finding("PAYLOAD_MANIFEST_MISSING", { path: "", message }) };
+    }
     return { ok: true, bytes: await readBounded(real, MAX_READ_BYTES), file, folder: path.dirname(file) };
   }
 

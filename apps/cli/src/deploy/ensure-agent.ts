@@ -20,14 +20,30 @@ export async function ensureAgent(api: Api, nameOrId: string, manifest: AgentMan
     const body = { name: nameOrId, runtimeProvider: manifest.runtime, envVarKeys: keys };
     return { agent: (await api.call(createAgent, { body, idempotencyKey: randomUUID() })).agent, created: true, declared: keys };
   }
+  const moves = found.runtimeProvider !== manifest.runtime;
+  if (moves && found.activeDeploymentId !== null) throw otherRuntime(found, manifest);
   const declared = keys.filter((key) => !found.envVarKeys.includes(key));
-  if (declared.length === 0) return { agent: found, created: false, declared };
-  const { agent } = await api.call(updateAgent, { id: found.id, body: { envVarKeys: [...found.envVarKeys, ...declared] } });
+  if (declared.length === 0 && !moves) return { agent: found, created: false, declared };
+  const { agent } = await api.call(updateAgent, {
+    id: found.id,
+    body: {
+      ...(moves ? { runtimeProvider: manifest.runtime } : {}),
+      ...(declared.length === 0 ? {} : { envVarKeys: [...found.envVarKeys, ...declared] }),
+    },
+  });
   return { agent, created: false, declared };
 }
 
+function otherRuntime({ name, runtimeProvider }: Agent, { runtime }: AgentManifest): UserError {
+  return new UserError(`${name} runs on ${runtimeProvider}, and agent.config.json says "runtime": "${runtime}".`, {
+    code: "CONFLICT",
+    details: [`An agent that serves stays on its runtime. Say "${runtimeProvider}" there, or deploy an agent of another name:`],
+    next: [`whs deploy --agent ${name.slice(0, 53)}-${runtime}`],
+  });
+}
+
 /** @throws UserError with the very commands that set what the agent cannot run without. */
-export async function requireSecrets(api: Api, agent: Agent, manifest: AgentManifest): Promise<void> {
+export async function requireSecrets(api: Api, agent: Agent, manifest: AgentManifest, again: string): Promise<void> {
   if (manifest.env.requiredKeys.length === 0) return;
   const { items } = await api.call(listSecrets, { id: agent.id });
   const set = new Set(items.filter(({ isSet }) => isSet).map(({ key }) => key));
@@ -37,7 +53,7 @@ export async function requireSecrets(api: Api, agent: Agent, manifest: AgentMani
     `${agent.name} needs ${missing.length === 1 ? "a secret that is" : "secrets that are"} not set: ${missing.join(", ")}.`,
     {
       code: "INVALID_REQUEST",
-      next: [...missing.map((key) => `whs secrets set ${agent.name} ${key}`), "whs deploy"],
+      next: [...missing.map((key) => `whs secrets set ${agent.name} ${key}`), again],
     },
   );
 }

@@ -35,7 +35,7 @@ export function createSwap({ api, folder, agentName, color, prepare }: SwapOptio
     if (agent === undefined || last?.env !== env) {
       ({ agent } = await ensureAgent(api, agentName, project.manifest));
       await prepare(agent, project);
-      await requireSecrets(api, agent, project.manifest);
+      await requireSecrets(api, agent, project.manifest, "whs dev");
     }
     const uploadId = await uploadBundle(api, bundle.archive, () => undefined);
     const { deployment } = await api.call(createDeployment, {

@@ -1,18 +1,19 @@
 import type { fleetprompt } from "@whs/api";
 import type { Style } from "../terminal/style.ts";
 
-export function describeListing(listing: fleetprompt.PublisherListing, style: Style): string {
-  const { name, listingId, assetKind, summary, tags, categories, links, moderation } = listing;
+export function describeListing(listing: fleetprompt.PublisherListing | fleetprompt.PublicListing, style: Style): string {
+  const { name, listingId, assetKind, summary, tags, categories, links } = listing;
   const rows: [string, string][] = [
     ["id", listingId],
     ["kind", assetKind],
     ["status", colorListingStatus(listing.status, style)],
+    ["publisher", "publisher" in listing ? listing.publisher.displayName : ""],
     ["summary", summary],
     ["tags", tags.join(", ")],
     ["categories", categories.join(", ")],
     ["docs", links.docsUrl ?? ""],
     ["source", links.repoUrl ?? ""],
-    ["moderation", moderation.reason ?? ""],
+    ["moderation", "moderation" in listing ? (listing.moderation.reason ?? "") : ""],
   ];
   const shown = rows.filter(([, value]) => value !== "");
   const widest = Math.max(...shown.map(([label]) => label.length));

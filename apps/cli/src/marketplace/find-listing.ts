@@ -27,8 +27,18 @@ export async function lookUpOwnListing(marketplace: Api, nameOrId: string): Prom
   return undefined;
 }
 
+/** The same for people who may have none, because they do not publish. */
+export async function lookUpPossiblyOwnListing(marketplace: Api, nameOrId: string): Promise<Own | undefined> {
+  try {
+    return await lookUpOwnListing(marketplace, nameOrId);
+  } catch (error) {
+    if (error instanceof ApiError && error.code === "UNAUTHORIZED") return undefined;
+    throw error;
+  }
+}
+
 /** A published one, by id or by a name that only one listing has. @throws UserError */
-export async function findPublishedListing(marketplace: Api, nameOrId: string): Promise<{ listingId: string; name: string }> {
+export async function findPublishedListing(marketplace: Api, nameOrId: string): Promise<Public> {
   if (nameOrId.startsWith("lst_")) {
     const found = await unlessMissing(marketplace.call(fleetprompt.getPublicListing, { listingId: nameOrId }));
     if (found !== undefined) return found.listingDetail.listing;

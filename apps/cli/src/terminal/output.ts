@@ -64,7 +64,7 @@ export class Output {
 
   /** A suggested command as it has to be typed here. */
   typed(text: string): string {
-    return text.replace(/^whs\b/, this.#program);
+    return text.replace(/^whs\b/, this.#program).replace(/^artifactctl\b/, this.#program.replace(/whs$/, "artifactctl"));
   }
 
   warn(text: string): void {

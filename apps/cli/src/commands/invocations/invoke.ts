@@ -45,6 +45,6 @@ async function readPrompt({ stdin }: Context, words: readonly string[]): Promise
   const given = words.length > 0 && !(words.length === 1 && words[0] === "-");
   if (!given && words.length === 0 && stdin.isTTY) throw new UsageError("There is no message.", { next: ['whs invoke <agent> "Hello"'] });
   const prompt = given ? words.join(" ") : await readAll(stdin);
-  if (prompt.trim() === "") throw new UsageError("The message is empty.");
+  if (prompt.trim() === "") throw new UsageError("The message is empty.", { next: ['whs invoke <agent> "Hello"'] });
   return prompt;
 }

@@ -1,6 +1,6 @@
 import { fleetprompt } from "@whs/api";
 import { command, pageOptions, required } from "../../command.ts";
-import { lookUpOwnListing, findPublishedListing } from "../../marketplace/find-listing.ts";
+import { lookUpPossiblyOwnListing, findPublishedListing } from "../../marketplace/find-listing.ts";
 import { openMarketplace } from "../../marketplace/marketplace-api.ts";
 import { time } from "../../terminal/format.ts";
 import { pageQuery, printPage } from "../pages.ts";
@@ -14,7 +14,7 @@ export const listingsReleases = command({
   async run(context, { args, options }) {
     const { style } = context.output;
     const marketplace = openMarketplace(context);
-    const own = options.published ? undefined : await lookUpOwnListing(marketplace, args.listing);
+    const own = options.published ? undefined : await lookUpPossiblyOwnListing(marketplace, args.listing);
     const page =
       own === undefined
         ? await marketplace.call(fleetprompt.listPublicReleases, {

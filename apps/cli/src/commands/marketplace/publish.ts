@@ -17,7 +17,7 @@ export const publish = command({
   args: { agent: required("The agent's name or id, and the version of the release by SemVer: echo@1.2.0") },
   options: {
     listing: { kind: "text", value: "name|id", summary: "Default: the listing named like the agent, which is made where there is none" },
-    summary: { kind: "text", value: "text", summary: "One sentence, for a listing that is made" },
+    summary: { kind: "text", value: "text", summary: "What the listing says of it, in one sentence" },
     notes: { kind: "text", value: "file", summary: "Release notes in Markdown" },
     minWhs: { kind: "text", value: "version", summary: "The oldest WHS that can take it" },
     draft: flag("Leave a listing that is not public yet as it is"),
@@ -26,6 +26,9 @@ export const publish = command({
   async run(context, { args, options }) {
     const [name = "", version] = args.agent.split("@", 2);
     if (version === undefined) throw new UsageError("A release needs a version.", { next: [`whs publish ${name}@1.0.0`] });
+    requireVersion("The release's version", version);
+    if (options.minWhs !== undefined) requireVersion("--min-whs", options.minWhs);
+    const notes = options.notes === undefined ? undefined : readMarkdown(options.notes);
     const { api, output } = context;
     const marketplace = openMarketplace(context);
     const agent = await findAgent(api, name);
@@ -52,7 +55,7 @@ export const publish = command({
               refs: { whsAgentId: agent.id, whsDeploymentId: bundle.deploymentId },
               artifacts: [{ kind: "source_bundle", sha256: bundle.sha256, sizeBytes: bundle.sizeBytes, download: { mode: "none" } }],
               ...(options.minWhs === undefined ? {} : { compat: { minWHSVersion: options.minWhs } }),
-              ...(options.notes === undefined ? {} : { notes: { format: "markdown", markdown: readMarkdown(options.notes) } }),
+              ...(notes === undefined ? {} : { notes: { format: "markdown", markdown: notes } }),
             },
             // A release is what it says: whoever repeats the command gets the same one.
             idempotencyKey: createHash("sha256").update([listingId, version, bundle.sha256].join("\n")).digest("hex"),
@@ -72,6 +75,12 @@ export const publish = command({
     output.next(`whs install ${present(listing).listingId}`);
   },
 });
+
+/** Before anything is changed. @throws UsageError */
+function requireVersion(what: string, text: string): void {
+  if (fleetprompt.semver.safeParse(text).success) return;
+  throw new UsageError(`${what} is "${text}": it must be a version by SemVer 2.0, such as 1.2.0.`);
+}
 
 /** @throws UserError when the agent serves nothing, or nothing whose bytes are kept here */
 async function servedBundle(
@@ -102,7 +111,11 @@ async function ensureListing(
 ): Promise<fleetprompt.PublisherListing> {
   await ensurePublisher(api, marketplace);
   const found = await lookUpOwnListing(marketplace, listing ?? agent);
-  if (found !== undefined) return found;
+  if (found !== undefined) {
+    if (summary === undefined || summary === found.summary) return found;
+    await marketplace.call(fleetprompt.updateListing, { id: found.listingId, body: { summary } });
+    return { ...found, summary };
+  }
   if (listing?.startsWith("lst_") === true) throw new UserError(`You have no listing "${listing}".`, { code: "NOT_FOUND" });
   const created = await marketplace.call(fleetprompt.createListing, {
     body: { assetKind: "whs_agent", name: listing ?? agent, ...(summary === undefined ? {} : { summary }) },

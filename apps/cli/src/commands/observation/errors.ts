@@ -27,6 +27,6 @@ export const errors = command({
       ],
       { text: `${name} has no failed invocations.` },
     );
-    if (page.items.length > 0) output.note(output.noteStyle.dim("Why one failed: npx whs trace <trace>"));
+    if (page.items.length > 0) output.note(output.noteStyle.dim(`Why one failed: ${output.typed("whs trace <trace>")}`));
   },
 });

@@ -101,7 +101,7 @@ async function buildArtifact(
       output.style.bold(path.relative(".", written.file)),
     ].join("\n"),
   );
-  output.note(`  artifactctl check --artifact ${path.relative(".", written.file)}`);
+  output.next(`artifactctl check --artifact ${path.relative(".", written.file)}`);
 }
 
 function describe(bundle: Bundle, file: string, style: Style): string {

@@ -36,7 +36,13 @@ export const deploy = command({
     if (name === undefined) throw new UsageError('The agent has no name: put "name" into agent.config.json, or say --agent <name>.');
     const wait = options.wait ?? !output.json;
     const timeoutMs = (options.timeout ?? DEFAULT_TIMEOUT_SECONDS) * 1000;
-    const { agent, answer } = await runDeploy(context, project, name, { setAsActive: !options.inactive, waitMs: wait ? timeoutMs : null });
+    const { agent, answer } = await runDeploy(context, project, name, {
+      setAsActive: !options.inactive,
+      waitMs: wait ? timeoutMs : null,
+      again: ["whs deploy", args.folder, ...(options.agent === undefined ? [] : ["--agent", options.agent])]
+        .filter((part) => part !== undefined)
+        .join(" "),
+    });
     const { deployment } = answer;
     if (deployment.status === "failed") {
       if (output.json) output.jsonLine(answer);
@@ -60,6 +66,8 @@ interface DeployOptions {
   setAsActive: boolean;
   /** Null: do not wait. */
   waitMs: number | null;
+  /** The command that was typed, for whoever has to type it again. */
+  again: string;
 }
 
 type Answer = { deployment: Deployment; traceId: string };
@@ -68,7 +76,7 @@ async function runDeploy(
   { api, output }: Context,
   project: Project,
   name: string,
-  { setAsActive, waitMs }: DeployOptions,
+  { setAsActive, waitMs, again }: DeployOptions,
 ): Promise<{ agent: EnsuredAgent["agent"]; answer: Answer }> {
   let bundle: Bundle | undefined;
   let ensured: EnsuredAgent | undefined;
@@ -88,7 +96,7 @@ async function runDeploy(
       async run(report) {
         ensured = await ensureAgent(api, name, project.manifest);
         report.title(titleOf(ensured));
-        await requireSecrets(api, ensured.agent, project.manifest);
+        await requireSecrets(api, ensured.agent, project.manifest, again);
       },
     },
     {

@@ -1,4 +1,5 @@
 import { secretValueMaxBytes, setSecrets } from "@whs/api";
+import { envKeySchema } from "@whs/artifact";
 import { findAgent } from "../../agents/find-agent.ts";
 import { mostSimilar } from "../../agents/similar.ts";
 import { agentArgument, command, required } from "../../command.ts";
@@ -26,7 +27,11 @@ export const secretsSet = command({
     const agent = await findAgent(api, args.agent);
     requireDeclared(agent, args.key);
     const value = await readSecret(context, `Value of ${args.key}`);
-    if (value === "") throw new UsageError(`The value of ${args.key} is empty. To remove it: whs secrets delete ${agent.name} ${args.key}`);
+    if (value === "")
+      throw new UsageError(`The value of ${args.key} is empty.`, {
+        details: ["Type it at the prompt or give it on standard input. To remove the secret:"],
+        next: [`whs secrets delete ${agent.name} ${args.key}`],
+      });
     if (Buffer.byteLength(value) > secretValueMaxBytes)
       throw new UserError(`The value of ${args.key} is longer than ${secretValueMaxBytes} bytes.`);
     const { answer, headers } = await api.exchange(setSecrets, { id: agent.id, body: { secrets: { [args.key]: value } } });
@@ -37,6 +42,8 @@ export const secretsSet = command({
 
 function requireDeclared({ name, envVarKeys }: { name: string; envVarKeys: readonly string[] }, key: string): void {
   if (envVarKeys.includes(key)) return;
+  const problem = envKeySchema.safeParse(key).error?.issues[0]?.message;
+  if (problem !== undefined) throw new UsageError(`"${key}" can be no secret's name: it ${problem}.`);
   const similar = mostSimilar(key, envVarKeys);
   throw new UserError(`${name} declares no secret ${key}.${similar === undefined ? "" : ` Did you mean ${similar}?`}`, {
     code: "INVALID_REQUEST",

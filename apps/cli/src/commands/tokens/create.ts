@@ -15,7 +15,7 @@ export const tokensCreate = command({
       summary: `What it may do; repeat for more. Default: all but tokens:write. One of ${scopes.join(", ")}`,
       choices: scopes,
     },
-    expires: { kind: "text", value: "when", summary: "Days from now, such as 30d, or a date; default: never" },
+    expires: { kind: "text", value: "when", summary: "Days from now, such as 30d, or a date; default: as the token that makes it" },
   },
   examples: [['export WHS_API_TOKEN="$(whs tokens create ci --expires 90d)"', "Only the token goes to standard output"]],
   async run({ api, output }, { args, options }) {
