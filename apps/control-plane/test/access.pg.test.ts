@@ -140,6 +140,7 @@ describe("API tokens", () => {
     ["an unknown scope", { name: "x", scopes: ["everything"] }, "scopes.0"],
     ["no scope at all", { name: "x", scopes: [] }, "scopes"],
     ["a time that is past", { name: "x", expiresAt: "2020-01-01T00:00:00Z" }, "expiresAt"],
+    ["a time that its offset moves out of all years", { name: "x", expiresAt: "9999-12-31T23:59:59-23:59" }, "expiresAt"],
     ["a time that is none", { name: "x", expiresAt: "tomorrow" }, "expiresAt"],
     ["an unknown field", { name: "x", admin: true }, "admin"],
   ])("refuse %s and name the field", async (_name, body, fieldName) => {

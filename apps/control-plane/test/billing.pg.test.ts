@@ -83,6 +83,14 @@ describe("a billing event", () => {
     expect(rows).toEqual([{ event_name: event.name, outcome: "ignored" }]);
   });
 
+  it.each(["null", '"x"', '{"id":null}'])("of a kind that nobody knows, about %s, is ignored", async (data) => {
+    const webhookId = randomUUID();
+    const text = `{"meta":{"event_name":"dreamt","custom_data":[],"webhook_id":"${webhookId}"},"data":${data}}`;
+    expect((await sendText(plane, text)).status).toBe(200);
+    const { rows } = await plane.pool.query("select outcome from whs.billing_events where event_id = $1", [webhookId]);
+    expect(rows).toEqual([{ outcome: "ignored" }]);
+  });
+
   it("about nobody known is stored and ignored", async () => {
     const webhookId = randomUUID();
     expect((await sendEvent(plane, { userId: newId("usr"), subscriptionId: "1", webhookId })).status).toBe(200);
@@ -162,6 +170,8 @@ describe("a webhook", () => {
       {},
       400,
     ],
+    ["has half a character in its name", eventText({ name: "dreamt_\ud800" }), {}, 400],
+    ["has half a character in its id", eventText({ webhookId: "\ud800" }), {}, 400],
     ["is called otherwise in its header", eventText({}), { "x-event-name": "subscription_expired" }, 400],
     ["is no JSON by its type", "{}", { "content-type": "text/plain" }, 400],
     ["is larger than the limit", `"${"x".repeat(256 * 1024)}"`, {}, 413],

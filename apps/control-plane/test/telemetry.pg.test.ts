@@ -172,6 +172,14 @@ describe("a telemetry event", () => {
       expect(body.series[0]).toMatchObject({ requests: 0, tokens: 0, computeMs: 0, errors: 0, costUsdEstimated: 0 });
     }
   });
+
+  it.each(["to=0000-01-01T00:00:00Z", "to=9999-12-31T23:59:59Z", "from=9999-12-31T00:00:00Z", "to=9999-12-31T23:59:59-23:59"])(
+    "refuses metrics of %s, whose buckets no answer can name",
+    async (range) => {
+      const { status, body } = await person.request<{ error: { code: string } }>("GET", `/v1/agents/${seeded.agentId}/metrics?${range}`);
+      expect([status, body.error.code]).toEqual([400, "INVALID_REQUEST"]);
+    },
+  );
 });
 
 describe("a batch", () => {

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Endpoint } from "../endpoint.ts";
-import { idSchema, textSchema } from "../schemas/base.ts";
+import { idSchema, queryNumber, textSchema } from "../schemas/base.ts";
 import type { FleetPromptErrorCode } from "./errors.ts";
 
 /** An endpoint of FleetPrompt: the same value with FleetPrompt's codes. */
@@ -27,7 +27,9 @@ export const role = z.enum(["user", "publisher", "admin"]);
 export type Role = z.output<typeof role>;
 
 export const pageQuery = z.strictObject({
-  limit: z.coerce.number("must be a whole number from 1 to 200").int().min(1).max(200).default(50).describe("How many items at the most"),
+  limit: queryNumber(z.number("must be a whole number from 1 to 200").int().min(1).max(200), 50).describe(
+    "How many items at the most; 50 if absent",
+  ),
   cursor: z.string().min(1).max(2048).optional().describe("`nextCursor` of the page before"),
 });
 

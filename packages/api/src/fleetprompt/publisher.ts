@@ -1,6 +1,6 @@
 /** What a publisher sees and changes of its own. */
 import { z } from "zod";
-import { idSchema, pageOf, textSchema } from "../schemas/base.ts";
+import { idSchema, pageOf, queryNumber, textSchema } from "../schemas/base.ts";
 import {
   assetKind,
   fleetPromptEndpoint,
@@ -234,7 +234,11 @@ export const getListingStats = fleetPromptEndpoint({
   summary: "Views, install intents and redemptions of a listing by day (UTC), the latest last",
   access: publisher,
   params: idParams,
-  query: z.strictObject({ days: z.coerce.number().int().min(1).max(396).default(30).describe("How many days, today included") }),
+  query: z.strictObject({
+    days: queryNumber(z.number("must be a whole number from 1 to 396").int().min(1).max(396), 30).describe(
+      "How many days, today included; 30 if absent",
+    ),
+  }),
   answer: {
     kind: "json",
     status: 200,

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { textSchema } from "./base.ts";
 import { tierSchema } from "./user.ts";
 
 /** Plans that are paid for. */
@@ -10,18 +11,21 @@ export const subscriptionStatusSchema = z.enum(["on_trial", "active", "past_due"
 export type SubscriptionStatus = z.output<typeof subscriptionStatusSchema>;
 
 /** The provider's ids are numbers or texts, depending on the place. */
-const providerIdSchema = z.union([z.string().min(1).max(255), z.int().min(0).transform(String)]);
+const providerIdSchema = z.union([textSchema.min(1).max(255), z.int().min(0).transform(String)]);
 
-/**
- * The envelope of a LemonSqueezy webhook: which event, and about what. Fields beyond these are not looked at.
- * What `data.attributes` holds depends on `data.type`.
- */
+/** The envelope of a LemonSqueezy webhook. Fields beyond these are not looked at; what `data` holds depends on the event. */
 export const billingEventSchema = z.object({
   meta: z.object({
-    event_name: z.string().min(1).max(100),
-    webhook_id: z.string().min(1).max(255).optional(),
-    custom_data: z.record(z.string(), z.unknown()).optional(),
+    event_name: textSchema.min(1).max(100),
+    webhook_id: textSchema.min(1).max(255).optional(),
+    // An empty one of a checkout comes as an empty list.
+    custom_data: z.union([z.record(z.string(), z.unknown()), z.tuple([]).transform((): Record<string, unknown> => ({}))]).optional(),
   }),
+  data: z.unknown(),
+});
+
+/** What an event about a subscription is about. What `attributes` holds depends on `type`. */
+export const billingSubjectSchema = z.object({
   data: z.object({
     type: z.string().max(100).default("subscriptions"),
     id: providerIdSchema,

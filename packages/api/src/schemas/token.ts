@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { idSchema, textSchema, timeSchema } from "./base.ts";
+import { idSchema, sentTimeSchema, textSchema, timeSchema } from "./base.ts";
 
 export const scopes = [
   "agents:read",
@@ -32,5 +32,5 @@ export type ApiToken = z.output<typeof apiTokenSchema>;
 export const createTokenBody = z.strictObject({
   name: textSchema.trim().min(1).max(100),
   scopes: z.array(scopeSchema).min(1).max(scopes.length).optional(),
-  expiresAt: timeSchema.optional(),
+  expiresAt: sentTimeSchema.optional(),
 });

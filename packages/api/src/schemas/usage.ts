@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { idSchema, runtimeProviderSchema, timeSchema } from "./base.ts";
+import { idSchema, runtimeProviderSchema, sentTimeSchema, timeSchema } from "./base.ts";
 import { logLineSchema } from "./deployment.ts";
 import { tierSchema } from "./user.ts";
 
@@ -27,8 +27,8 @@ export const billingUsageSchema = z.object({
 export const metricsMaxBuckets = 1500;
 
 export const metricsQuery = z.strictObject({
-  from: timeSchema.optional().describe("Default: 24 buckets before `to`"),
-  to: timeSchema.optional().describe("Default: now"),
+  from: sentTimeSchema.optional().describe("Default: 24 buckets before `to`"),
+  to: sentTimeSchema.optional().describe("Default: now"),
   bucket: z.enum(["minute", "hour", "day"]).default("hour"),
   deploymentId: idSchema.optional(),
   runtimeProvider: runtimeProviderSchema.optional(),

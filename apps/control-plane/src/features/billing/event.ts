@@ -1,4 +1,11 @@
-import { billingEventSchema, type SubscriptionStatus, subscriptionAttributesSchema, subscriptionStatusSchema, type Tier } from "@whs/api";
+import {
+  billingEventSchema,
+  billingSubjectSchema,
+  type SubscriptionStatus,
+  subscriptionAttributesSchema,
+  subscriptionStatusSchema,
+  type Tier,
+} from "@whs/api";
 import { invalidRequest } from "@whs/platform/errors";
 import { parseInput } from "@whs/platform/http";
 import { createHash } from "node:crypto";
@@ -54,13 +61,11 @@ export function parseEvent(rawBody: Buffer, headerName: string | undefined, tier
   };
 }
 
-function subscriptionOf(
-  name: string,
-  data: { type: string; id: string; attributes: Record<string, unknown> },
-  tierOfVariant: ReadonlyMap<string, Tier>,
-): BillingEvent["subscription"] {
+function subscriptionOf(name: string, said: unknown, tierOfVariant: ReadonlyMap<string, Tier>): BillingEvent["subscription"] {
   // Events about payments tell of an invoice; what it means for the subscription comes as an event of its own.
-  if (!subscriptionEvents.has(name) || data.type !== "subscriptions") return undefined;
+  if (!subscriptionEvents.has(name)) return undefined;
+  const { data } = parseInput(billingSubjectSchema, { data: said });
+  if (data.type !== "subscriptions") return undefined;
   const attributes = parseInput(subscriptionAttributesSchema, data.attributes);
   const status = subscriptionStatusSchema.safeParse(attributes.status);
   if (!status.success) return undefined;

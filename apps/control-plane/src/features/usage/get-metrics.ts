@@ -1,4 +1,4 @@
-import { type AnswerOf, type getMetrics as endpoint, metricsMaxBuckets, type QueryOf } from "@whs/api";
+import { type AnswerOf, type getMetrics as endpoint, isWritableTime, metricsMaxBuckets, type QueryOf } from "@whs/api";
 import { invalidRequest } from "@whs/platform/errors";
 import type { Context } from "../../context.ts";
 import { requireAgent } from "../agents/index.ts";
@@ -38,6 +38,9 @@ function figures(row: Totals | undefined): Totals {
 function rangeOf(input: { from?: string | undefined; to?: string | undefined }, step: number, now: Date): { from: Date; to: Date } {
   const to = Math.ceil((input.to === undefined ? now.getTime() + 1 : Date.parse(input.to)) / step) * step;
   const from = input.from === undefined ? to - defaultBuckets * step : Math.floor(Date.parse(input.from) / step) * step;
+  // Whole buckets may begin before, or end after, all times that an answer can hold.
+  if (!isWritableTime(from)) throw invalidRequest([{ fieldName: "from", message: "is too early for buckets of this size" }]);
+  if (!isWritableTime(to)) throw invalidRequest([{ fieldName: "to", message: "is too late for buckets of this size" }]);
   if (from >= to) throw invalidRequest([{ fieldName: "from", message: "must be before to" }]);
   if ((to - from) / step > metricsMaxBuckets)
     throw invalidRequest([

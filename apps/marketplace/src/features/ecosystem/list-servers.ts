@@ -1,4 +1,4 @@
-import { fleetprompt } from "@whs/api";
+import { fleetprompt, queryNumber } from "@whs/api";
 import { toPage } from "@whs/platform/http";
 import { z } from "zod";
 import type { Dependencies } from "../../context.ts";
@@ -6,7 +6,7 @@ import { listMcpListings, type McpRow } from "./store.ts";
 
 /** What the MCP Registry's API (v0.1) takes; cursors and pages as everywhere here. */
 export const serversQuery = fleetprompt.pageQuery.extend({
-  limit: z.coerce.number("must be a whole number from 1 to 100").int().min(1).max(100).default(30),
+  limit: queryNumber(z.number("must be a whole number from 1 to 100").int().min(1).max(100), 30),
   search: z.string().max(200).optional(),
   updated_since: z.iso.datetime({ offset: true }).optional(),
   // Each listing has its newest release here, which is what asking for the latest means.
