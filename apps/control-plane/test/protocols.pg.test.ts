@@ -10,7 +10,7 @@ import { type ProtocolBed, startProtocolBed } from "./protocol-bed.ts";
 let bed: ProtocolBed;
 beforeAll(async () => {
   bed = await startProtocolBed();
-});
+}, 180_000);
 afterAll(() => bed?.close());
 
 const clientOf = (apiKey: string, options: { maxRetries?: number } = {}) =>
@@ -149,6 +149,105 @@ describe("chat completions by the openai package", () => {
   });
 });
 
+describe("responses by the openai package", () => {
+  it("answer with the agent's text, and go on with the session of the previous one", async () => {
+    const first = await client().responses.create({ model: "counter", instructions: "Be brief.", input: "one", metadata: { a: "b" } });
+    expect(first).toMatchObject({
+      object: "response",
+      model: "counter",
+      status: "completed",
+      error: null,
+      output_text: "turn 1: one ",
+      output: [{ type: "message", role: "assistant", status: "completed", content: [{ type: "output_text", annotations: [] }] }],
+      usage: { input_tokens: 9, output_tokens: 3, total_tokens: 12 },
+      instructions: "Be brief.",
+      metadata: { a: "b" },
+      store: false,
+    });
+    const second = await client().responses.create({ model: bed.counterId, input: "two", previous_response_id: first.id });
+    expect(second.output_text).toBe("turn 2: two ");
+    expect(second.previous_response_id).toBe(first.id);
+    expect(second.id).not.toBe(first.id);
+    const echoed = await client().responses.create({
+      model: "echo",
+      instructions: "Be brief.",
+      input: [
+        { role: "user", content: [{ type: "input_text", text: "a" }] },
+        { role: "assistant", content: "b" },
+        { role: "user", content: "c" },
+      ],
+    });
+    expect(echoed.output_text).toBe("echo: system Be brief. | user a | assistant b | user c");
+  });
+
+  it("stream their events in OpenAI's order, and end early at max_output_tokens", async () => {
+    const types = async (options: { max_output_tokens?: number }) => {
+      const stream = client().responses.stream({ model: "counter", input: "one two three", ...options });
+      const events: OpenAI.Responses.ResponseStreamEvent[] = [];
+      for await (const event of stream) events.push(event);
+      expect(events.map(({ sequence_number }) => sequence_number)).toEqual(events.map((_, index) => index));
+      const final = await stream.finalResponse();
+      const deltas = events.flatMap((event) => (event.type === "response.output_text.delta" ? [event.delta] : []));
+      expect(deltas.join("")).toBe(final.output_text);
+      return { types: [...new Set(events.map(({ type }) => type))], final };
+    };
+    const order = [
+      "response.created",
+      "response.in_progress",
+      "response.output_item.added",
+      "response.content_part.added",
+      "response.output_text.delta",
+      "response.output_text.done",
+      "response.content_part.done",
+      "response.output_item.done",
+    ];
+    const whole = await types({});
+    expect(whole.types).toEqual([...order, "response.completed"]);
+    expect(whole.final).toMatchObject({ status: "completed", output_text: "turn 1: one two three ", usage: { total_tokens: 12 } });
+    const cut = await types({ max_output_tokens: 3 });
+    expect(cut.types).toEqual([...order, "response.incomplete"]);
+    expect(cut.final).toMatchObject({ output_text: "turn 1: one ", incomplete_details: { reason: "max_output_tokens" } });
+  });
+
+  it("say that the agent failed as the last event, and stop it when the client goes away", async () => {
+    const events: OpenAI.Responses.ResponseStreamEvent[] = [];
+    for await (const event of await client().responses.create({ model: "counter", input: "fail", stream: true })) events.push(event);
+    expect(events.at(-1)).toMatchObject({
+      type: "response.failed",
+      response: { status: "failed", error: { code: "server_error", message: expect.stringContaining("The counter is broken") } },
+    });
+    const leaving = new AbortController();
+    const { data: stream, request_id } = await client()
+      .responses.create({ model: "counter", input: "wait", stream: true }, { signal: leaving.signal })
+      .withResponse();
+    for await (const event of stream) if (event.type === "response.output_text.delta" && event.delta === ". ") leaving.abort();
+    expect(await bed.recorded(request_id ?? "")).toEqual([{ agent_id: bed.counterId, status_code: 502, error_code: "RUNTIME_ERROR" }]);
+  });
+
+  it("are refused in OpenAI's form", async () => {
+    const refusal = (options: Partial<OpenAI.Responses.ResponseCreateParamsNonStreaming>, key = bed.owner.key) =>
+      failureOf(clientOf(key, { maxRetries: 0 }).responses.create({ model: "echo", input: "x", ...options }));
+    expect(await refusal({ model: bed.echoId }, bed.stranger.key)).toMatchObject({ status: 404, code: "model_not_found" });
+    expect(await refusal({ model: "spent" }, bed.broke.key)).toMatchObject({ status: 429, code: "insufficient_quota" });
+    expect(await refusal({}, await bed.owner.keyWith("usage:read"))).toMatchObject({ status: 403, code: "insufficient_permissions" });
+    const wrong: Partial<OpenAI.Responses.ResponseCreateParamsNonStreaming>[] = [
+      { background: true },
+      { conversation: "conv_1" },
+      { tools: [{ type: "web_search" }] },
+      { previous_response_id: "resp_1" },
+      { nobody_knows_this: 1 } as object,
+    ];
+    for (const options of wrong)
+      expect(await refusal(options)).toMatchObject({ status: 400, type: "invalid_request_error", param: Object.keys(options)[0] });
+    const foreign = await client().responses.create({ model: "counter", input: "x" });
+    expect(await refusal({ model: "counter", previous_response_id: foreign.id }, bed.busy.key)).toMatchObject({
+      status: 502,
+      message: expect.stringContaining("Session expired."),
+    });
+    expect(await failureOf(client().responses.retrieve(foreign.id))).toMatchObject({ status: 404 });
+  });
+});
+
 describe("models", () => {
   it("are the caller's agents that can be invoked, by name or id", async () => {
     const models: OpenAI.Model[] = [];
@@ -272,6 +371,27 @@ describe("the Vercel AI SDK's OpenAI provider", () => {
     for await (const piece of textStream) text += piece;
     expect(text).toBe("turn 1: one two ");
     expect((await usage).totalTokens).toBe(12);
+  });
+
+  it("generates and streams text by responses, which is its default", async () => {
+    const whole = await generateText({ model: provider()("echo"), system: "Be brief.", prompt: "Hello" });
+    expect(whole.text).toBe("echo: system Be brief. | user Hello");
+    const { id } = whole.response;
+    expect(id).toMatch(/^resp_/);
+    const first = await generateText({ model: provider()("counter"), prompt: "x" });
+    const { textStream } = streamText({
+      model: provider()("counter"),
+      prompt: "one two",
+      providerOptions: { openai: { previousResponseId: first.response.id } },
+    });
+    let text = "";
+    for await (const piece of textStream) text += piece;
+    expect(text).toBe("turn 2: one two ");
+  });
+
+  it("throws what was refused", async () => {
+    const refusal = generateText({ model: provider()("nobody-knows-this"), prompt: "x", maxRetries: 0 });
+    await expect(refusal).rejects.toMatchObject({ statusCode: 404, message: "Agent not found." });
   });
 });
 

@@ -28,6 +28,7 @@ export * from "./schemas/delegation.ts";
 export * from "./schemas/deployment.ts";
 export * from "./schemas/introspection.ts";
 export * from "./schemas/invoke.ts";
+export * from "./schemas/open-ai-responses.ts";
 export * from "./schemas/open-ai.ts";
 export * from "./schemas/operator.ts";
 export * from "./schemas/telemetry.ts";

@@ -1,28 +1,16 @@
 import { z } from "zod";
-import { textSchema } from "./base.ts";
+import { agentsOwnTools, ignored, noTools, openAiModelName, refused, textFormat } from "./open-ai-parameters.ts";
 
 /** OpenAI's Chat Completions and models, as far as an agent can answer them. */
 
-/** A parameter that would change what the answer means, and that no agent can be told. */
-const refused = (message: string) =>
-  z
-    .unknown()
-    .refine((value) => value === undefined, message)
-    .optional();
-/** A parameter that tunes a model; an agent chooses its own. */
-const ignored = z.unknown().optional();
-
-export const openAiModelName = textSchema.min(1).max(256);
-
 const textPart = z.strictObject({ type: z.literal("text", "must be text: agents take no other content"), text: z.string() });
-const agentsOwnTools = "is not supported: an agent brings its own tools";
 
 const chatMessage = z.strictObject({
   role: z.enum(["developer", "system", "user", "assistant", "tool"]),
   content: z.union([z.string(), z.array(textPart).min(1).max(256)]).nullish(),
   name: z.string().max(256).optional(),
   tool_call_id: z.string().max(256).optional(),
-  tool_calls: z.array(z.unknown()).max(0, agentsOwnTools).optional(),
+  tool_calls: noTools,
   function_call: refused(agentsOwnTools),
   refusal: z.string().nullish(),
   annotations: ignored,
@@ -42,13 +30,13 @@ export const chatCompletionBody = z
     max_completion_tokens: z.int().min(1).optional(),
     stop: stopTexts.optional(),
     n: z.literal(1, "must be 1: an agent answers once").optional(),
-    response_format: z.strictObject({ type: z.literal("text", "must be text: the agent decides what it answers") }).optional(),
+    response_format: textFormat.optional(),
     modalities: z.array(z.literal("text", "must be text")).max(1).optional(),
     logprobs: z.literal(false, "is not supported").optional(),
     top_logprobs: refused("is not supported"),
-    tools: z.array(z.unknown()).max(0, agentsOwnTools).optional(),
+    tools: noTools,
     tool_choice: z.enum(["none", "auto"], agentsOwnTools).optional(),
-    functions: z.array(z.unknown()).max(0, agentsOwnTools).optional(),
+    functions: noTools,
     function_call: z.enum(["none", "auto"], agentsOwnTools).optional(),
     web_search_options: refused(agentsOwnTools),
     audio: refused("is not supported: agents answer with text"),
