@@ -22,7 +22,7 @@ test.each([
   [{ ...minimal, AGENTCORE_LOCAL_SECRET_ACCESS_KEY: "short" }, "AGENTCORE_LOCAL_SECRET_ACCESS_KEY"],
   [{ ...minimal, AGENTCORE_LOCAL_REGION: "here" }, "AGENTCORE_LOCAL_REGION"],
   [{ ...minimal, AGENTCORE_PORT: "70000" }, "AGENTCORE_PORT"],
-  [{ ...minimal, AGENTCORE_LOCAL_SANDBOX: "docker" }, "AGENTCORE_LOCAL_SANDBOX"],
+  [{ ...minimal, AGENTCORE_LOCAL_SANDBOX: "chroot" }, "AGENTCORE_LOCAL_SANDBOX"],
   [{ ...minimal, WHS_RUN_DIR: `/tmp/${"x".repeat(90)}` }, "WHS_RUN_DIR"],
 ])("a bad value stops the start and is named", (environment, name) => {
   expect(() => readConfig(environment)).toThrow(name);

@@ -36,9 +36,12 @@ const environmentSchema = z.object({
     .default("info")
     .describe(`one of ${logLevels.join(", ")}`),
   AGENTCORE_LOCAL_SANDBOX: z
-    .enum(["auto", "bubblewrap", "none"])
+    .enum(["auto", "bubblewrap", "docker", "podman", "none"])
     .default("auto")
-    .describe("auto, bubblewrap (refuse to start without it) or none"),
+    .describe("auto, bubblewrap, docker or podman (refuse to start without it), or none"),
+  DOCKER_HOST: z.string().optional().describe("where Docker's daemon listens"),
+  HOME: z.string().optional(),
+  XDG_RUNTIME_DIR: z.string().optional(),
   AGENTCORE_LOCAL_MEMORY_MB: whole(128, 1_048_576).default(1024).describe("megabytes that one session may use, from 128"),
   AGENTCORE_LOCAL_MAX_PROCESSES: whole(32, 100_000).default(256).describe("threads of one session, from 32"),
   AGENTCORE_LOCAL_MAX_FILES: whole(256, 1_048_576).default(4096).describe("open files of one process of a session, from 256"),
@@ -78,6 +81,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env) {
     logLevel: values.LOG_LEVEL,
     sandbox: {
       mode: values.AGENTCORE_LOCAL_SANDBOX,
+      engineEnvironment: present({ DOCKER_HOST: values.DOCKER_HOST, HOME: values.HOME, XDG_RUNTIME_DIR: values.XDG_RUNTIME_DIR }),
       memoryMb: values.AGENTCORE_LOCAL_MEMORY_MB,
       maxProcesses: values.AGENTCORE_LOCAL_MAX_PROCESSES,
       maxFiles: values.AGENTCORE_LOCAL_MAX_FILES,
@@ -93,4 +97,8 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env) {
     reportedVersion: values.WHS_REPORTED_VERSIONS.agentcore,
     egress: { allow: values.WHS_CELL_EGRESS_ALLOW, rulesFile: values.WHS_CELL_EGRESS_RULES_FILE },
   };
+}
+
+function present(values: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
 }

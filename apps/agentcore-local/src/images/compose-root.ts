@@ -67,7 +67,7 @@ async function layInto(layer: string, path: string, root: string, target: string
 }
 
 /** The directory inside the root that a path leads to, links followed as the image's own root would have them; null: none. */
-async function resolveInside(root: string, path: string): Promise<string | null> {
+export async function resolveInside(root: string, path: string): Promise<string | null> {
   const waiting = path.split("/");
   let at = "";
   for (let links = 0; waiting.length > 0;) {

@@ -6,7 +6,8 @@ const { readSync } = require("node:fs");
 
 /**
  * First line of standard input; the input's end means: stop.
- * @returns {{ argv: string[], env: Record<string, string>, cwd: string, port: number, ingress?: string, egress?: string, egressPort: number }}
+ * `stdio`: connections come and go by standard input and output, after this line, in place of sockets.
+ * @returns {{ argv: string[], env: Record<string, string>, cwd: string, port: number, ingress?: string, egress?: string, egressPort: number, stdio?: boolean }}
  */
 function readOrder() {
   const chunk = Buffer.alloc(65536);
@@ -20,7 +21,11 @@ function readOrder() {
 }
 
 const order = readOrder();
-const child = spawn(order.argv[0] ?? "", order.argv.slice(1), { cwd: order.cwd, env: order.env, stdio: ["ignore", "inherit", "inherit"] });
+const child = spawn(order.argv[0] ?? "", order.argv.slice(1), {
+  cwd: order.cwd,
+  env: order.env,
+  stdio: ["ignore", order.stdio ? 2 : 1, 2],
+});
 child.on("error", (error) => {
   process.stderr.write(`Cannot start ${order.argv[0]} in ${order.cwd}: ${error.message}\n`);
   process.exit(126);
@@ -29,7 +34,7 @@ child.on("exit", (code, signal) => process.exit(signal === null ? (code ?? 1) : 
 
 const net = require("node:net");
 
-/** @param {import("node:net").Socket} one @param {import("node:net").Socket} other */
+/** @param {import("node:stream").Duplex} one @param {import("node:stream").Duplex} other */
 function join(one, other) {
   one.pipe(other);
   other.pipe(one);
@@ -43,7 +48,7 @@ function join(one, other) {
 /** Until the image's program listens, connections wait. */
 const RETRY_MS = 5;
 
-/** @param {import("node:net").Socket} outer */
+/** @param {import("node:stream").Duplex} outer */
 function connectInside(outer) {
   if (outer.destroyed) return;
   const inner = net.connect({ port: order.port, host: "127.0.0.1", allowHalfOpen: true, noDelay: true });
@@ -62,11 +67,24 @@ if (order.ingress !== undefined)
       connectInside(outer);
     })
     .listen(order.ingress, () => process.stderr.write("\0listening\n"));
-if (order.egress !== undefined)
-  net
-    .createServer({ allowHalfOpen: true }, (inner) => join(inner, net.connect({ path: order.egress ?? "", allowHalfOpen: true })))
-    .listen(order.egressPort ?? 0, "127.0.0.1");
 
 const input = new net.Socket({ fd: 0, readable: true, writable: false });
+const bridge = order.stdio ? bridgeStdio() : undefined;
+if (order.egress !== undefined || order.stdio)
+  net
+    .createServer({ allowHalfOpen: true }, (inner) => {
+      const { egress = "" } = order;
+      join(inner, bridge === undefined ? net.connect({ path: egress, allowHalfOpen: true }) : bridge.open());
+    })
+    .listen(order.egressPort ?? 0, "127.0.0.1");
+
+function bridgeStdio() {
+  const { StdioBridge } = require("./stdio-bridge.cjs");
+  const output = new net.Socket({ fd: 1, readable: false, writable: true });
+  const made = new StdioBridge(input, output, connectInside, 2);
+  process.stderr.write("\0listening\n");
+  return made;
+}
+
 const stop = () => child.kill("SIGTERM");
 input.on("end", stop).on("error", stop).resume();

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { chown, mkdir, rm } from "node:fs/promises";
 import { type AddressInfo, connect, type Socket } from "node:net";
+import type { Readable } from "node:stream";
 import { basename, join } from "node:path";
 import { closeServer } from "@whs/platform/sandbox";
 import { Pool } from "undici";
@@ -9,14 +10,16 @@ import type { EgressProxy } from "./egress-proxy.ts";
 import { readLines } from "./line-reader.ts";
 import { freePort, untilListening } from "./ports.ts";
 import { INSIDE_RUN, type SandboxPlan } from "./sandbox.ts";
+import { bridgeSockets } from "./stdio-sockets.ts";
+import type { Mount } from "./view.ts";
 
 /** A program that is to run in a sandbox of its own and to listen on a port. */
 export interface SandboxOrder {
   /** Whose list of allowed hosts applies; null: there is no way out. */
   agentId: string | null;
-  view: readonly string[];
-  /** Further of bubblewrap's arguments, for what is mounted after all else. */
-  mounts?: readonly string[];
+  view: readonly Mount[];
+  /** What is mounted after all else. */
+  mounts?: readonly Mount[];
   /** Where the program's root is on this machine, for machines without sandboxes; null: it is this machine's own. */
   root: string | null;
   argv: readonly string[];
@@ -86,17 +89,12 @@ export class RunningSandbox {
     return surroundings.plan.isolated ? startIsolated(order, surroundings) : startUnisolated(order, surroundings);
   }
 
-  static of(
-    child: ChildProcess,
-    place: { path: string } | { port: number },
-    clearAway: () => Promise<void>,
-    onLine: (line: string) => void,
-  ): RunningSandbox {
+  static of(child: ChildProcess, { place, outputs, clearAway, onLine }: Surrounded): RunningSandbox {
     const pool =
       "path" in place
         ? new Pool("http://localhost", { connect: { socketPath: place.path }, ...POOL })
         : new Pool(`http://127.0.0.1:${place.port}`, POOL);
-    for (const stream of [child.stdout, child.stderr]) if (stream !== null) readLines(stream, onLine);
+    for (const stream of outputs) readLines(stream, onLine);
     child.stdin?.on("error", () => child.kill("SIGKILL"));
     const ended = new Promise<string>((resolve) => {
       child.on("error", (error) => resolve(`it could not be started: ${error.message}`));
@@ -122,6 +120,15 @@ export class RunningSandbox {
   }
 }
 
+interface Surrounded {
+  /** Where the program is reached. */
+  place: { path: string } | { port: number };
+  /** What holds lines that it writes. */
+  outputs: readonly Readable[];
+  clearAway: () => Promise<void>;
+  onLine: (line: string) => void;
+}
+
 async function startIsolated(order: SandboxOrder, { plan, egress, runDir, slots }: SandboxSurroundings): Promise<RunningSandbox> {
   const name = slots.take();
   const folder = join(runDir, name);
@@ -134,7 +141,7 @@ async function startIsolated(order: SandboxOrder, { plan, egress, runDir, slots 
     runDir: folder,
     writable: order.writable,
   });
-  const child = spawn(file, args, { env: {}, cwd: "/", stdio: ["pipe", "pipe", "pipe"] });
+  const child = spawn(file, args, { env: plan.environment, cwd: "/", stdio: ["pipe", "pipe", "pipe"] });
   const proxyUrl = `http://127.0.0.1:${EGRESS_PORT}`;
   child.stdin.write(
     `${JSON.stringify({
@@ -142,11 +149,14 @@ async function startIsolated(order: SandboxOrder, { plan, egress, runDir, slots 
       env: { ...(proxy === null ? {} : proxyVariables(proxyUrl)), ...order.env },
       cwd: order.workingDirectory,
       port: order.port,
-      ingress: `${INSIDE_RUN}/in.sock`,
-      ...(proxy === null ? {} : { egress: `${INSIDE_RUN}/out.sock` }),
+      ...(plan.byStdio ? { stdio: true } : { ingress: `${INSIDE_RUN}/in.sock` }),
+      ...(plan.byStdio || proxy === null ? {} : { egress: `${INSIDE_RUN}/out.sock` }),
       egressPort: EGRESS_PORT,
     })}\n`,
   );
+  const bridge = plan.byStdio
+    ? await bridgeSockets(child.stdout, child.stdin, { ingress, egress: proxy === null ? null : join(folder, "out.sock") })
+    : null;
   const listening = Promise.withResolvers<void>();
   const onLine = (line: string): void => {
     if (line === LISTENING) listening.resolve();
@@ -154,12 +164,14 @@ async function startIsolated(order: SandboxOrder, { plan, egress, runDir, slots 
   };
   const clearAway = async (): Promise<void> => {
     listening.resolve();
+    await bridge?.close();
     if (proxy !== null) await closeServer(proxy);
     await rm(folder, { recursive: true, force: true });
     await plan.release(name);
     slots.free(name);
   };
-  const sandbox = RunningSandbox.of(child, { path: ingress }, clearAway, onLine);
+  const outputs = plan.byStdio ? [child.stderr] : [child.stdout, child.stderr];
+  const sandbox = RunningSandbox.of(child, { place: { path: ingress }, outputs, clearAway, onLine });
   await listening.promise;
   return sandbox;
 }
@@ -193,7 +205,12 @@ async function startUnisolated(order: SandboxOrder, { plan, egress, slots }: San
     await plan.release(name);
     slots.free(name);
   };
-  const sandbox = RunningSandbox.of(child, { port }, clearAway, order.onLine);
+  const sandbox = RunningSandbox.of(child, {
+    place: { port },
+    outputs: [child.stdout, child.stderr],
+    clearAway,
+    onLine: order.onLine,
+  });
   await untilListening(port, sandbox.ended);
   return sandbox;
 }

@@ -14,16 +14,20 @@ import {
   type Programs,
   runCommand,
   type SandboxUser,
+  SEARCH_PATH,
 } from "@whs/platform/sandbox";
-import { hostView } from "./view.ts";
+import { type Engine, type EngineName, openEngine } from "./containers.ts";
+import { bubblewrapMounts, hostView, type Mount } from "./view.ts";
 
 export interface SandboxOptions {
-  mode: "auto" | "bubblewrap" | "none";
+  mode: "auto" | "bubblewrap" | EngineName | "none";
   memoryMb: number;
   maxProcesses: number;
   maxFiles: number;
   /** Keeps control groups of several services apart; the same after a restart. */
   owner: string;
+  /** What Docker's or podman's program needs of the environment. */
+  engineEnvironment: Readonly<Record<string, string>>;
 }
 
 /** Where a sandbox's own files are, on this machine and inside. */
@@ -40,6 +44,10 @@ const SCRATCH_BYTES = 512 * 1024 * 1024;
 export interface SandboxPlan {
   layers: readonly IsolationLayer[];
   isolated: boolean;
+  /** Whether a sandbox is reached by its standard input and output, in place of sockets. */
+  byStdio: boolean;
+  /** Of the program that `command` names. */
+  environment: Readonly<Record<string, string>>;
   /** Words that run our Node inside. */
   node: readonly string[];
   /** The user that must own what a sandbox may write to; null: ours. */
@@ -50,17 +58,22 @@ export interface SandboxPlan {
 }
 
 export interface SandboxPlace {
-  /** Bubblewrap's arguments for what is seen of the file system. */
-  view: readonly string[];
-  /** Further arguments, for what is mounted after all else. */
-  mounts: readonly string[];
+  /** What is seen of the file system. */
+  view: readonly Mount[];
+  /** What is mounted after all else. */
+  mounts: readonly Mount[];
   runDir: string;
   /** Directories that may be written to, by where they are seen. */
   writable: Readonly<Record<string, string>>;
 }
 
-/** @throws Error when `mode` demands bubblewrap and it cannot be used. */
+/** Bubblewrap first, Docker or podman second, no sandbox last. @throws Error when `mode` demands one that cannot be used. */
 export async function planSandboxes(options: SandboxOptions): Promise<SandboxPlan> {
+  if (options.mode === "docker" || options.mode === "podman") {
+    const engine = await openEngine(options.mode, { ...options, scratchBytes: SCRATCH_BYTES, environment: options.engineEnvironment });
+    if (typeof engine === "string") throw new Error(`AGENTCORE_LOCAL_SANDBOX is ${options.mode}, but ${engine}`);
+    return containerPlan(engine, options);
+  }
   const programs = await findPrograms(["bwrap", "setpriv", "prlimit", "ldd"]);
   const { cgroups, reason } = await openCgroups(options.owner, {
     memoryBytes: options.memoryMb * 1024 * 1024,
@@ -70,10 +83,16 @@ export async function planSandboxes(options: SandboxOptions): Promise<SandboxPla
   const bubblewrap = await tryBubblewrap(options, programs, user);
   if (options.mode === "bubblewrap" && bubblewrap.toolkit === null)
     throw new Error(`AGENTCORE_LOCAL_SANDBOX is bubblewrap, but ${bubblewrap.detail}`);
+  if (options.mode === "auto" && bubblewrap.toolkit === null) {
+    const engine = await anyEngine(options);
+    if (engine !== null) return containerPlan(engine, options);
+  }
   const limits = limitWords(options, programs, cgroups);
   const isolated = bubblewrap.toolkit !== null;
   return {
     isolated,
+    byStdio: false,
+    environment: {},
     node: bubblewrap.toolkit?.node ?? [process.execPath],
     layers: describeLayers(options, { programs, cgroups, user, isolated, detail: bubblewrap.detail, reason }),
     uid: isolated ? user.uid : null,
@@ -84,6 +103,39 @@ export async function planSandboxes(options: SandboxOptions): Promise<SandboxPla
       return { file, args };
     },
     release: async (name) => cgroups?.remove(name),
+  };
+}
+
+async function anyEngine(options: SandboxOptions): Promise<Engine | null> {
+  for (const name of ["docker", "podman"] as const) {
+    const engine = await openEngine(name, { ...options, scratchBytes: SCRATCH_BYTES, environment: options.engineEnvironment });
+    if (typeof engine !== "string") return engine;
+  }
+  return null;
+}
+
+function containerPlan(engine: Engine, { memoryMb, maxProcesses, maxFiles, engineEnvironment }: SandboxOptions): SandboxPlan {
+  const on = (layer: IsolationLayer["layer"], detail: string): IsolationLayer => ({ layer, active: true, detail });
+  return {
+    isolated: true,
+    byStdio: true,
+    environment: { PATH: SEARCH_PATH, ...engineEnvironment },
+    node: engine.node,
+    uid: engine.uid,
+    layers: [
+      on("sandbox per session", "one container for each session, of runtimes and of tools"),
+      on("network", "sessions reach the network through the egress proxy only"),
+      on("unprivileged user", `sessions run as user ${engine.uid ?? process.getuid?.()}`),
+      on("filesystem and namespaces", engine.detail),
+      on("memory limit", `${engine.name}: ${memoryMb} MB`),
+      on("process limit", `${engine.name}: ${maxProcesses} threads`),
+      on("open files limit", `${engine.name}: ${maxFiles} files`),
+    ],
+    command: async (name, place) => {
+      const [file = "", ...args] = await engine.command(name, place);
+      return { file, args };
+    },
+    release: (name) => engine.release(name),
   };
 }
 
@@ -101,11 +153,11 @@ interface Toolkit {
 function bubblewrapCommand(toolkit: Toolkit, place: SandboxPlace): readonly string[] {
   return [
     bubblewrapWords(toolkit.bwrap, { root: toolkit.user.uid !== null }),
-    place.view,
+    bubblewrapMounts(place.view),
     ["--proc", "/proc", "--dev", "/dev"],
     ["--perms", "1777", "--size", String(SCRATCH_BYTES), "--tmpfs", "/tmp", "--perms", "0755", "--size", "1048576", "--tmpfs", "/run"],
     toolkit.mounts,
-    place.mounts,
+    bubblewrapMounts(place.mounts),
     parentDirectories(Object.keys(place.writable)),
     Object.entries(place.writable).flatMap(([inside, outside]) => ["--bind", outside, inside]),
     ["--bind", place.runDir, INSIDE_RUN, "--remount-ro", "/", "--chdir", "/", "--"],

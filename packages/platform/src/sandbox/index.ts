@@ -3,6 +3,6 @@ export { bubblewrapWords, parentDirectories } from "./bubblewrap.ts";
 export { type CgroupLimits, type Cgroups, joinGroups, openCgroups } from "./cgroups.ts";
 export type { IsolationLayer } from "./layers.ts";
 export { findPrograms, librariesOf, type Programs } from "./programs.ts";
-export { runCommand } from "./run-command.ts";
+export { runCommand, SEARCH_PATH } from "./run-command.ts";
 export { closeServer, listenOn } from "./sockets.ts";
-export { changeUser, chooseUser, type SandboxUser, userPrefix } from "./user.ts";
+export { changeUser, chooseUser, SANDBOX_UID, type SandboxUser, userPrefix } from "./user.ts";

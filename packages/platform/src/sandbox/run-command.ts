@@ -6,11 +6,16 @@ export interface CommandResult {
   stderr: string;
 }
 
-/** Runs a short command to its end, with nothing of our environment; null when there is no such program. */
-export function runCommand(file: string, args: readonly string[], timeoutMs = 10_000): Promise<CommandResult | null> {
+/** Runs a short command to its end, with nothing of our environment but what is given; null when there is no such program. */
+export function runCommand(
+  file: string,
+  args: readonly string[],
+  timeoutMs = 10_000,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<CommandResult | null> {
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, {
-      env: { PATH: SEARCH_PATH },
+      env: { PATH: SEARCH_PATH, ...environment },
       stdio: ["ignore", "pipe", "pipe"],
       timeout: timeoutMs,
       killSignal: "SIGKILL",

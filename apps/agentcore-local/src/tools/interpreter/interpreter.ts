@@ -26,13 +26,7 @@ export async function startInterpreter(surroundings: SandboxSurroundings): Promi
     {
       agentId: null,
       view: await hostView(),
-      mounts: [
-        "--perms",
-        "0755",
-        "--dir",
-        INSIDE_TOOL,
-        ...["server.cjs", "driver.cjs", "driver.py"].flatMap((name) => ["--ro-bind", `${FOLDER}${name}`, `${INSIDE_TOOL}/${name}`]),
-      ],
+      mounts: ["server.cjs", "driver.cjs", "driver.py"].map((name) => ({ at: `${INSIDE_TOOL}/${name}`, from: `${FOLDER}${name}` })),
       root: null,
       argv: [...node, `${INSIDE_TOOL}/server.cjs`, JSON.stringify(settings)],
       env: {
