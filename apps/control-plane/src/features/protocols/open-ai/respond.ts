@@ -95,8 +95,8 @@ function responseId({ sessionId, invocationId }: AgentRun): string {
 
 const withSession = /^resp_([0-9a-z]{26})[0-9a-z]{26}$/;
 
-function sessionOf(responseId: string): SessionChoice {
-  const session = withSession.exec(responseId)?.[1];
+function sessionOf(previousId: string): SessionChoice {
+  const session = withSession.exec(previousId)?.[1];
   if (session !== undefined) return { id: `ses_${session}` };
   throw invalidRequest([{ fieldName: "previous_response_id", message: "is not a response of an agent with sessions" }]);
 }
