@@ -1,18 +1,16 @@
 /** A control plane's side of Cloudflare, set up on the local API as an operator would set it up on a real account. */
-import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openSecretStore, type SecretStore } from "@whs/platform/secrets";
 import { signV2 } from "@whs/platform/signatures";
-import { ControlPlanePeer } from "@whs/platform/testing";
+import { ControlPlanePeer, type ServerProcess, startServer } from "@whs/platform/testing";
 import type { RuntimeProvider } from "@whs/runtimes";
 import { type CloudflareSetup, createCloudflareApiProvider, setUpCloudflare } from "@whs/runtimes/cloudflare-api";
 import type { ConformanceTarget, ReceivedEvent, ReceivedLine } from "@whs/runtimes/conformance";
 
 const MAIN = new URL("../src/main.ts", import.meta.url).pathname;
-const READY_MS = 30_000;
 const ACCOUNT = "0123456789abcdef0123456789abcdef";
 const NAMESPACE = "whs";
 
@@ -27,7 +25,7 @@ export class CloudflarePlane implements ConformanceTarget {
   private readonly folder: string;
   private readonly secrets: SecretStore;
   private readonly keys: { telemetryRoot: Buffer; dataPlane: Buffer; gateway: Buffer };
-  private child: ChildProcess | null = null;
+  private server: ServerProcess | null = null;
   private output = "";
 
   private constructor(folder: string, secrets: SecretStore) {
@@ -85,11 +83,7 @@ export class CloudflarePlane implements ConformanceTarget {
     signV2(this.keys.gateway, request);
 
   async stopLocalCloudflare(): Promise<void> {
-    const { child } = this;
-    if (child === null || child.exitCode !== null || child.signalCode !== null) return;
-    const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
-    child.kill("SIGTERM");
-    await ended;
+    await this.server?.stop("SIGTERM");
   }
 
   /** Stops it and starts it again on the same data, at other addresses. */
@@ -101,38 +95,18 @@ export class CloudflarePlane implements ConformanceTarget {
   }
 
   async startLocalCloudflare(): Promise<void> {
-    const child = spawn(process.execPath, [MAIN], {
-      env: {
-        PATH: process.env.PATH,
+    this.server = await startServer({
+      entry: MAIN,
+      environment: {
         WHS_DATA_DIR: this.folder,
         CLOUDFLARE_LOCAL_PORT: "0",
         CLOUDFLARE_LOCAL_WORKERS_PORT: "0",
         CLOUDFLARE_ACCOUNT_ID: ACCOUNT,
         CLOUDFLARE_API_TOKEN: this.apiToken,
       },
-      stdio: ["ignore", "pipe", "pipe"],
+      onOutput: (text) => (this.output += text),
     });
-    this.child = child;
-    child.stderr.on("data", (chunk: Buffer) => (this.output += chunk.toString()));
-    const notes = await new Promise<string[]>((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`It was not ready within ${READY_MS} ms: ${this.output}`)), READY_MS);
-      let seen = "";
-      child.stdout.on("data", (chunk: Buffer) => {
-        this.output += chunk.toString();
-        seen += chunk.toString();
-        const ready = seen
-          .split("\n")
-          .slice(0, -1)
-          .find((line) => line.startsWith('{"type":"ready"'));
-        if (ready === undefined) return;
-        clearTimeout(timer);
-        resolve((JSON.parse(ready) as { notes: string[] }).notes);
-      });
-      child.once("exit", (code) => {
-        clearTimeout(timer);
-        reject(new Error(`It ended with ${code}: ${this.output}`));
-      });
-    });
+    const { notes = [] } = this.server.ready;
     const variable = (name: string) => notes.find((note) => note.startsWith(`${name}=`))?.slice(name.length + 1) ?? "";
     this.apiUrl = variable("CLOUDFLARE_BASE_URL");
     this.dispatchUrl = variable("CLOUDFLARE_DISPATCH_URL");

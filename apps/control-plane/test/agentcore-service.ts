@@ -1,8 +1,6 @@
 /** The real local AgentCore service as a process of its own, for control planes that run agents on it. */
-import { isReadyMessage } from "@whs/platform/process";
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ServerProcess, startServer } from "@whs/platform/testing";
 import { randomBytes } from "node:crypto";
-import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -25,25 +23,11 @@ export async function startAgentcore(environment: Record<string, string> = {}): 
     AGENTCORE_LOCAL_ACCESS_KEY_ID: randomBytes(16).toString("hex"),
     AGENTCORE_LOCAL_SECRET_ACCESS_KEY: randomBytes(32).toString("hex"),
   };
-  const spawnOne = async (port: string): Promise<{ child: ChildProcess; url: string }> => {
-    const child = spawn(process.execPath, [entry], {
-      env: { PATH: process.env["PATH"], WHS_DATA_DIR: dataDir, AGENTCORE_PORT: port, LOG_LEVEL: "warn", ...credentials, ...environment },
-      stdio: ["ignore", "inherit", "inherit", "ipc"],
-    });
-    const [message] = (await Promise.race([
-      once(child, "message"),
-      once(child, "exit").then(([code]) => Promise.reject(new Error(`The AgentCore service ended with ${code}`))),
-    ])) as [unknown];
-    if (!isReadyMessage(message)) throw new Error("The AgentCore service does not say where it is");
-    return { child, url: message.url };
-  };
-  let { child, url } = await spawnOne("0");
-  const kill = async (signal: NodeJS.Signals): Promise<void> => {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    const gone = once(child, "exit");
-    child.kill(signal);
-    await gone;
-  };
+  const start = (port: string): Promise<ServerProcess> =>
+    startServer({ entry, environment: { WHS_DATA_DIR: dataDir, AGENTCORE_PORT: port, LOG_LEVEL: "warn", ...credentials, ...environment } });
+  let server = await start("0");
+  const { url } = server.ready;
+  const kill = async (signal: NodeJS.Signals): Promise<void> => void (await server.stop(signal));
   return {
     environment: {
       AGENTCORE_URL: url,
@@ -53,7 +37,7 @@ export async function startAgentcore(environment: Record<string, string> = {}): 
     },
     kill,
     async restart() {
-      ({ child, url } = await spawnOne(new URL(url).port));
+      server = await start(new URL(url).port);
     },
     async close() {
       await kill("SIGTERM");

@@ -1,7 +1,6 @@
 /** The control plane with a Cloudflare account, which the local server stands in for. */
 import type { CloudflareSetup } from "@whs/api";
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
+import { type ServerProcess, startServer } from "@whs/platform/testing";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -12,17 +11,17 @@ import { startControlPlane, type TestControlPlane } from "./harness.ts";
 const operatorToken = "operator-token-of-this-test-000002";
 const account = { CLOUDFLARE_ACCOUNT_ID: "0123456789abcdef0123456789abcdef", CLOUDFLARE_API_TOKEN: "token-of-this-test-0001" };
 
-let cloudflare: ChildProcess;
+let cloudflare: ServerProcess;
 let folder: string;
 let plane: TestControlPlane;
 beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), "whs-cf-"));
   const entry = path.resolve(import.meta.dirname, "../../cloudflare-local/src/main.ts");
-  cloudflare = spawn(process.execPath, [entry], {
-    env: { PATH: process.env["PATH"], WHS_DATA_DIR: folder, CLOUDFLARE_LOCAL_PORT: "0", CLOUDFLARE_LOCAL_WORKERS_PORT: "0", ...account },
-    stdio: ["ignore", "inherit", "inherit", "ipc"],
+  cloudflare = await startServer({
+    entry,
+    environment: { WHS_DATA_DIR: folder, CLOUDFLARE_LOCAL_PORT: "0", CLOUDFLARE_LOCAL_WORKERS_PORT: "0", ...account },
   });
-  const [{ notes }] = (await once(cloudflare, "message")) as [{ notes: string[] }];
+  const { notes = [] } = cloudflare.ready;
   plane = await startControlPlane({
     environment: {
       WHS_OPERATOR_TOKEN: operatorToken,
@@ -34,9 +33,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await plane.close();
-  const gone = once(cloudflare, "exit");
-  cloudflare.kill("SIGTERM");
-  await gone;
+  await cloudflare.stop("SIGTERM");
   await rm(folder, { recursive: true, force: true });
 });
 

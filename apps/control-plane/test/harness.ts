@@ -1,9 +1,16 @@
 import { createLogger } from "@whs/platform/log";
 import { migrate } from "@whs/platform/db";
 import { newId } from "@whs/platform/ids";
-import { createTestDatabase, startIssuer, type TestIssuer } from "@whs/platform/testing";
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
+import {
+  bearer,
+  createTestDatabase,
+  type Request,
+  requester,
+  type ServerProcess,
+  startIssuer,
+  startServer,
+  type TestIssuer,
+} from "@whs/platform/testing";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -11,25 +18,14 @@ import pg from "pg";
 import { type App, createApp } from "../src/app.ts";
 import { type Config, readConfig } from "../src/config.ts";
 
-const migrations = path.resolve(import.meta.dirname, "../migrations");
+export type { Answer } from "@whs/platform/testing";
 
-export interface Answer<Body = Record<string, unknown>> {
-  status: number;
-  headers: Headers;
-  text: string;
-  /** Parsed JSON; empty without a body. */
-  body: Body;
-}
+const migrations = path.resolve(import.meta.dirname, "../migrations");
 
 export interface TestUser {
   token: string;
   externalId: string;
-  request: <Body = Record<string, never>>(
-    method: string,
-    path: string,
-    body?: unknown,
-    headers?: Record<string, string>,
-  ) => Promise<Answer<Body>>;
+  request: Request;
 }
 
 export interface TestControlPlane {
@@ -45,7 +41,7 @@ export interface TestControlPlane {
   user(name?: string): Promise<TestUser>;
   /** A new person whose plan no test exhausts. */
   enterpriseUser(): Promise<TestUser>;
-  as(token: string | undefined): TestUser["request"];
+  as(token: string | undefined): Request;
   close(): Promise<void>;
 }
 
@@ -90,7 +86,7 @@ export async function startControlPlane(options: TestOptions = {}): Promise<Test
   const url = await app.server.listen({ host: "127.0.0.1", port: 0 });
   const pool = new pg.Pool({ connectionString: database.url, max: 2 });
   const supervisor = options.dataPlane ? await startSupervisor(config, url, options.supervisorEnvironment ?? {}) : undefined;
-  const as = (token: string | undefined): TestUser["request"] => requester(url, token);
+  const as = (token: string | undefined): Request => requester(url, () => bearer(token));
   return {
     url,
     app,
@@ -131,53 +127,19 @@ export async function startControlPlane(options: TestOptions = {}): Promise<Test
 }
 
 async function startSupervisor(config: Config, apiUrl: string, environment: Record<string, string>): Promise<TestSupervisor> {
-  const entry = path.resolve(import.meta.dirname, "../../supervisor/src/main.ts");
-  const spawnOne = async (): Promise<ChildProcess> => {
-    const child = spawn(process.execPath, [entry], {
-      env: {
-        PATH: process.env["PATH"],
-        WHS_DATA_DIR: config.dataDir,
-        WHS_RUN_DIR: config.runDir,
-        WHS_API_URL: apiUrl,
-        LOG_LEVEL: "warn",
-        ...environment,
-      },
-      stdio: ["ignore", "inherit", "inherit", "ipc"],
+  const start = (): Promise<ServerProcess> =>
+    startServer({
+      entry: path.resolve(import.meta.dirname, "../../supervisor/src/main.ts"),
+      environment: { WHS_DATA_DIR: config.dataDir, WHS_RUN_DIR: config.runDir, WHS_API_URL: apiUrl, LOG_LEVEL: "warn", ...environment },
     });
-    await Promise.race([
-      once(child, "message"),
-      once(child, "exit").then(([code]) => Promise.reject(new Error(`The supervisor ended with ${code}`))),
-    ]);
-    return child;
-  };
-  let child = await spawnOne();
+  let server = await start();
   return {
     get pid() {
-      return child.pid as number;
+      return server.pid;
     },
-    async kill(signal) {
-      if (child.exitCode !== null || child.signalCode !== null) return;
-      const gone = once(child, "exit");
-      child.kill(signal);
-      await gone;
-    },
+    kill: async (signal) => void (await server.stop(signal)),
     async restart() {
-      child = await spawnOne();
+      server = await start();
     },
-  };
-}
-
-function requester(url: string, token: string | undefined): TestUser["request"] {
-  return async (method, target, body, headers = {}) => {
-    const sent: Record<string, string> = { ...(token === undefined ? {} : { authorization: `Bearer ${token}` }), ...headers };
-    const init: RequestInit = { method, headers: sent };
-    if (body instanceof Uint8Array || typeof body === "string") init.body = body as string;
-    else if (body !== undefined) {
-      init.body = JSON.stringify(body);
-      init.headers = { "content-type": "application/json", ...sent };
-    }
-    const response = await fetch(url + target, init);
-    const text = await response.text();
-    return { status: response.status, headers: response.headers, text, body: text.startsWith("{") ? JSON.parse(text) : {} };
   };
 }

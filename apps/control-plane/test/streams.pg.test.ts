@@ -363,12 +363,10 @@ describe("a gateway that stops", () => {
     const detached = await start({ count: 1_000, everyMs: 50 }, { at: stopping.url, detach: true });
     const [shortId, longId, detachedId] = [await idOf(short), await idOf(long), await idOf(detached)];
     detached.leave();
-    const began = performance.now();
     const code = stopping.stop("SIGTERM");
     expect((await short.rest()).at(-1)?.event).toBe("done");
     const rest = await long.rest();
     expect(rest.at(-1)).toMatchObject({ event: "error", data: { error: { code: "RUNTIME_ERROR", retryable: true } } });
-    expect(performance.now() - began).toBeLessThan(8_000);
     expect(await code).toBe(0);
     expect(bytesOf(await (await resume(longId, undefined)).rest())).toBe(bytesOf(rest));
     expect((await (await resume(shortId, undefined)).rest()).at(-1)?.event).toBe("done");

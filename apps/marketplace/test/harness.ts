@@ -1,7 +1,7 @@
 import { migrate, openDatabase } from "@whs/platform/db";
 import { createLogger } from "@whs/platform/log";
 import { signatureHeader } from "@whs/platform/signatures";
-import { createTestDatabase, startIssuer, type TestIssuer } from "@whs/platform/testing";
+import { type Answer, bearer, createTestDatabase, type Request, requester, startIssuer, type TestIssuer } from "@whs/platform/testing";
 import { randomUUID } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -18,21 +18,6 @@ import { openBlobStore } from "@whs/platform/blobs";
 export const migrations = path.resolve(import.meta.dirname, "../migrations");
 export const operatorToken = "operator-token-of-this-test-000001";
 export const redeemSecret = "redeem-secret-of-this-test-00000001";
-
-export interface Answer<Body = Record<string, never>> {
-  status: number;
-  headers: Headers;
-  text: string;
-  /** Parsed JSON; empty without a body. */
-  body: Body;
-}
-
-export type Request = <Body = Record<string, never>>(
-  method: string,
-  path: string,
-  body?: unknown,
-  headers?: Record<string, string>,
-) => Promise<Answer<Body>>;
 
 export interface TestUser {
   token: string;
@@ -102,7 +87,11 @@ export async function startMarketplace(options: { environment?: Record<string, s
   const own = openDatabase<Schema>({ url: database.url, applicationName: "test", maxConnections: 1, log });
   const blobs = await openBlobStore(config.blobUrl);
   const parts = { db: own.kysely, log, blobs, now: () => new Date(now()) };
-  const as = (token: string | undefined): Request => requester(url, token);
+  const as = (token: string | undefined): Request =>
+    requester(url, (method) => ({
+      ...bearer(token),
+      ...(method === "POST" && token !== undefined ? { "idempotency-key": randomUUID() } : {}),
+    }));
   const operator = as(operatorToken);
   const user = async (name = "person"): Promise<TestUser> => {
     people += 1;
@@ -165,30 +154,11 @@ async function sendSigned(
 ): Promise<Answer> {
   const bytes = typeof body === "string" ? body : JSON.stringify(body);
   const timestamp = String(now());
-  return requester(url, undefined)("POST", target, Buffer.from(bytes), {
+  return requester(url, () => ({}))("POST", target, Buffer.from(bytes), {
     "content-type": "application/json",
     "x-whs-delegation-source": source,
     "x-whs-delegation-timestamp": timestamp,
     "x-whs-delegation-signature": signatureHeader(Buffer.from(secret), { timestamp, source, method: "POST", path: target, body: bytes }),
     ...headers,
   });
-}
-
-function requester(url: string, token: string | undefined): Request {
-  return async (method, target, body, headers = {}) => {
-    const sent: Record<string, string> = {
-      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-      ...(method === "POST" && token !== undefined ? { "idempotency-key": randomUUID() } : {}),
-      ...headers,
-    };
-    const init: RequestInit = { method, headers: sent };
-    if (body instanceof Uint8Array || typeof body === "string") init.body = body as string;
-    else if (body !== undefined) {
-      init.body = JSON.stringify(body);
-      init.headers = { "content-type": "application/json", ...sent };
-    }
-    const response = await fetch(url + target, init);
-    const text = await response.text();
-    return { status: response.status, headers: response.headers, text, body: text.startsWith("{") ? JSON.parse(text) : {} };
-  };
 }

@@ -1,16 +1,15 @@
 /** A real supervisor process with real cells, a real vault and a control plane that receives. */
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ControlPlanePeer } from "@whs/platform/testing";
+import { ControlPlanePeer, type ServerProcess, startServer } from "@whs/platform/testing";
 import { openSecretStore, type SecretStore } from "@whs/platform/secrets";
 import { createWorkerdProvider, type RuntimeProvider } from "@whs/runtimes";
 import type { ConformanceTarget, ReceivedEvent, ReceivedLine } from "@whs/runtimes/conformance";
 
 const MAIN = new URL("../src/main.ts", import.meta.url).pathname;
-const READY_MS = 20_000;
 
 export interface DataPlaneOptions {
   environment?: Record<string, string>;
@@ -30,7 +29,7 @@ export class DataPlane implements ConformanceTarget {
   notes: readonly string[] = [];
   private readonly secrets: SecretStore;
   private readonly options: DataPlaneOptions;
-  private readonly children = new Map<string, ChildProcess>();
+  private readonly servers = new Map<string, ServerProcess>();
   private output = "";
 
   private constructor(
@@ -75,49 +74,25 @@ export class DataPlane implements ConformanceTarget {
   }
 
   async startSupervisor(environment: Record<string, string> = {}, node = ""): Promise<void> {
-    const child = spawn(process.execPath, [MAIN], {
-      env: {
-        PATH: process.env.PATH,
+    const server = await startServer({
+      entry: MAIN,
+      environment: {
         WHS_DATA_DIR: this.folder,
         WHS_API_URL: this.peer.url,
         ...(node === "" ? {} : { WHS_NODE: node, WHS_STORAGE_DIR: this.storageDir(node) }),
         ...this.options.environment,
         ...environment,
       },
-      stdio: ["ignore", "pipe", "pipe"],
-      ...(this.options.uid === undefined ? {} : { uid: this.options.uid, gid: this.options.uid }),
+      ...(this.options.uid === undefined ? {} : { uid: this.options.uid }),
+      onOutput: (text) => (this.output += text),
     });
-    child.stderr.on("data", (chunk: Buffer) => (this.output += chunk.toString()));
-    await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => {
-        child.kill("SIGKILL");
-        reject(new Error(`The supervisor was not ready within ${READY_MS} ms: ${this.output}`));
-      }, READY_MS);
-      let seen = "";
-      child.stdout.on("data", (chunk: Buffer) => {
-        this.output += chunk.toString();
-        seen += chunk.toString();
-        const ready = seen.split("\n").find((line) => line.startsWith('{"type":"ready"'));
-        if (ready === undefined || !seen.includes("\n", seen.indexOf(ready))) return;
-        this.notes = (JSON.parse(ready) as { notes: string[] }).notes;
-        clearTimeout(timer);
-        this.children.set(node, child);
-        resolve();
-      });
-      child.once("exit", (code) => {
-        clearTimeout(timer);
-        reject(new Error(`The supervisor ended with ${code}: ${this.output}`));
-      });
-    });
+    this.notes = server.ready.notes ?? [];
+    this.servers.set(node, server);
   }
 
   /** Sends a signal and waits for the end; the exit code, or null for an end by signal. */
   async stopSupervisor(signal: NodeJS.Signals = "SIGTERM", node = ""): Promise<number | null> {
-    const child = this.children.get(node);
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return child?.exitCode ?? null;
-    const ended = new Promise<number | null>((resolve) => child.once("exit", (code) => resolve(code)));
-    child.kill(signal);
-    return ended;
+    return (await this.servers.get(node)?.stop(signal)) ?? null;
   }
 
   /** Another gateway process. */
@@ -144,7 +119,7 @@ export class DataPlane implements ConformanceTarget {
 
   async close(): Promise<void> {
     await this.provider.close();
-    await Promise.all([...this.children.keys()].map((node) => this.stopSupervisor("SIGTERM", node)));
+    await Promise.all([...this.servers.keys()].map((node) => this.stopSupervisor("SIGTERM", node)));
     await this.peer.close();
     await rm(this.folder, { recursive: true, force: true });
   }
