@@ -1,7 +1,7 @@
 import { rateSetting } from "@whs/platform/rate-limits";
 import { z } from "zod";
 
-const count = (fallback: number) => z.coerce.number().int().min(1).default(fallback).describe("a whole number");
+const count = (fallback: number) => z.coerce.number().int().min(1).default(fallback).describe("a whole number from 1");
 
 /** Variables of rates and of what this process takes on at once. Invocations of a user are bounded by the user's plan. */
 export const limitsEnvironment = {

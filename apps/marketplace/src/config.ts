@@ -58,7 +58,10 @@ const environment = z.object({
   CORS_ORIGINS: z.string().default("").describe("comma-separated origins"),
   SECRETS_URL: z.string().min(1).default("local:"),
   BLOB_URL: z.string().min(1).optional(),
-  REDIS_URL: z.string().min(1).optional(),
+  REDIS_URL: z
+    .url({ protocol: /^rediss?$/ })
+    .optional()
+    .describe("redis:// or rediss://, a Redis or Valkey that counts rates"),
   LOG_LEVEL: z
     .enum(["trace", "debug", "info", "warn", "error", "silent"])
     .default("info")

@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { setTimeout as delay } from "node:timers/promises";
-import { lastLines } from "./logs.ts";
+import { lastLines, logSize } from "./logs.ts";
 import { identify, type ProcessIdentity } from "./process-identity.ts";
 
 export const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
@@ -72,6 +72,7 @@ export class Child {
   /** Starts the process and waits until it is ready. @throws Error with the end of its log when it ends before that */
   async start(): Promise<Readiness> {
     this.#state = "starting";
+    const before = logSize(this.#options.logFile);
     const child = this.#spawn();
     const ended = new AbortController();
     const exit = once(child, "exit").then(() => "ended" as const);
@@ -87,7 +88,7 @@ export class Child {
       this.#options.onChange();
       throw new Error(
         `Cannot start ${this.name}: ${outcome === "late" ? `not ready after ${READY_TIMEOUT_MS / 1000} s` : describeExit(child)}. ` +
-          `The end of ${this.#options.logFile}:\n${lastLines(this.#options.logFile, REPORTED_LOG_LINES)}`,
+          `The end of ${this.#options.logFile}:\n${lastLines(this.#options.logFile, REPORTED_LOG_LINES, before)}`,
       );
     }
     this.#readiness = outcome;

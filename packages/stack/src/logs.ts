@@ -5,12 +5,20 @@ import { closeSync, copyFileSync, existsSync, fstatSync, openSync, readSync, sta
 const LARGEST_LOG_BYTES = 64 * 1024 * 1024;
 const TAIL_BYTES = 16 * 1024;
 
-export function lastLines(file: string, count: number): string {
+/** How much is in the file: what comes later begins there. */
+export function logSize(file: string): number {
+  return existsSync(file) ? statSync(file).size : 0;
+}
+
+/** Of what was written after `from` bytes. */
+export function lastLines(file: string, count: number, from = 0): string {
   if (!existsSync(file)) return "(no log)";
   const descriptor = openSync(file, "r");
   try {
     const { size } = fstatSync(descriptor);
-    const buffer = Buffer.alloc(Math.min(size, TAIL_BYTES));
+    // A file that became smaller was moved aside meanwhile.
+    const begin = size < from ? 0 : from;
+    const buffer = Buffer.alloc(Math.min(size - begin, TAIL_BYTES));
     readSync(descriptor, buffer, 0, buffer.length, size - buffer.length);
     return buffer.toString().trimEnd().split("\n").slice(-count).join("\n");
   } finally {

@@ -38,6 +38,21 @@ test("every variable that is missing or wrong is named, each once, with what it 
   expect(messageOf({ DATABASE_URL: "x", PORT: "0.5" }).match(/PORT/g)).toHaveLength(1);
 });
 
+test("a rule without words of its own says what the variable should be, and a choice its choices", () => {
+  const unworded = z.object({
+    PORT: z.coerce.number().int().max(65_535).describe("a port; 0 picks a free one"),
+    LEVEL: z.enum(["info", "debug"]).describe("how much is logged"),
+    COUNT: z.coerce.number().optional(),
+    ADDRESS: z.url().optional().describe("where the keys are"),
+    FLAG: z.string().refine((text) => text === "1", "must be 1"),
+  });
+  const expected =
+    "Cannot start:\n  PORT: must be a port; 0 picks a free one\n  LEVEL: must be one of info, debug\n" +
+    "  COUNT has a wrong value\n  ADDRESS: must be a URL (where the keys are)\n  FLAG: must be 1";
+  expect(messageOf({ PORT: "x", LEVEL: "loud", COUNT: "x", ADDRESS: "x", FLAG: "2" }, unworded)).toBe(expected);
+  expect(messageOf({ PORT: "65536", LEVEL: "loud", COUNT: "x", ADDRESS: "x", FLAG: "2" }, unworded)).toBe(expected);
+});
+
 test("a rule about several variables speaks for itself", () => {
   const both = z
     .object({ A: z.string().optional(), B: z.string().optional() })

@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import { z } from "zod";
 
 export { type ReportedVersions, reportedVersionsSchema } from "./reported-versions.ts";
 
@@ -9,6 +9,9 @@ export class ConfigurationError extends Error {
     this.name = "ConfigurationError";
   }
 }
+
+/** Stands for zod's own words, which speak of types where an operator asks what to write. */
+const UNWORDED = "";
 
 /**
  * Reads the environment into a typed configuration; empty variables count as absent.
@@ -21,18 +24,28 @@ export function parseEnvironment<S extends z.ZodObject>(schema: S, environment: 
       return value === undefined || value === "" ? [] : [[name, value]];
     }),
   );
-  const result = schema.safeParse(present);
+  const result = schema.safeParse(present, { error: explainUnworded });
   if (result.success) return result.data;
   throw cannotStart(result.error.issues.map((issue) => explain(schema, present, issue)));
 }
 
-function explain(schema: z.ZodObject, present: Readonly<Record<string, string>>, { path, message }: z.core.$ZodIssue): string {
+/** For rules without words of their own: of a choice its choices, of others nothing, as the variable's description says what it should be. */
+function explainUnworded(issue: z.core.$ZodRawIssue): string | undefined {
+  if (issue.code === "invalid_value") return `must be one of ${(issue.values as readonly unknown[]).join(", ")}`;
+  if (issue.code === "invalid_format" && issue.format === "url") return "must be a URL";
+  return issue.code === "custom" ? undefined : UNWORDED;
+}
+
+function explain(schema: z.ZodObject, present: Readonly<Record<string, string>>, { code, path, message }: z.core.$ZodIssue): string {
   const [name] = path;
   // A rule about several variables at once.
   if (typeof name !== "string") return message;
   const { description } = (schema.shape[name] as z.ZodType | undefined) ?? {};
   const meaning = description === undefined ? "" : ` (${description})`;
-  return present[name] === undefined ? `${name} is missing${meaning}` : `${name}: ${message}${meaning}`;
+  if (present[name] === undefined) return `${name} is missing${meaning}`;
+  if (code === "invalid_value") return `${name}: ${message}`;
+  if (message !== UNWORDED) return `${name}: ${message}${meaning}`;
+  return description === undefined ? `${name} has a wrong value` : `${name}: must be ${description}`;
 }
 
 function cannotStart(lines: readonly string[]): ConfigurationError {

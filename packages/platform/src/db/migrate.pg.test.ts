@@ -107,6 +107,14 @@ test("a migration that fails leaves nothing of itself, keeps those before it and
   expect(await migrate(database.url, schema, directory)).toEqual(["0002_second.sql", "0003_third.sql"]);
 });
 
+test("a database that cannot be used is named with the reason, and without its password", async () => {
+  const folder = await mkdtemp(path.join(tmpdir(), "whs-migrations-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const failure = await migrate("postgres://ada:s3cret@127.0.0.1:1/whs", schema, folder).then(String, String);
+  expect(failure).toMatch(/^ConfigurationError: Cannot start: the database 127\.0\.0\.1:1\/whs cannot be used: .*ECONNREFUSED/);
+  expect(failure).not.toContain("s3cret");
+});
+
 test("when the connection breaks in a migration, that migration is not applied", async () => {
   const { directory } = await folder({
     "0001_first.sql": `create table ${schema}.steps (name text); select pg_terminate_backend(pg_backend_pid())`,

@@ -1,3 +1,4 @@
+import { ConfigurationError } from "@whs/platform/config";
 import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import path from "node:path";
@@ -34,7 +35,7 @@ export async function migrate(url: string, schema: string, directory: string): P
   const client = new pg.Client({ connectionString: url, application_name: `${schema} migrations` });
   // A connection that breaks says so here and to the statement that runs, which fails with it.
   client.on("error", () => undefined);
-  await client.connect();
+  await connect(client);
   try {
     await client.query("select pg_advisory_lock(hashtextextended($1, 0))", [`migrate/${schema}`]);
     await client.query(`create schema if not exists ${client.escapeIdentifier(schema)}`);
@@ -50,6 +51,21 @@ export async function migrate(url: string, schema: string, directory: string): P
     return pending.map(({ name }) => name);
   } finally {
     await client.end();
+  }
+}
+
+/** @throws ConfigurationError with the server's or the system's own words, which hold no password. */
+async function connect(client: pg.Client): Promise<void> {
+  try {
+    await client.connect();
+  } catch (cause) {
+    const place = `${client.host}:${client.port}/${client.database ?? ""}`;
+    throw new ConfigurationError(
+      `Cannot start: the database ${place} cannot be used: ${cause instanceof Error ? cause.message : "unknown"}`,
+      {
+        cause,
+      },
+    );
   }
 }
 

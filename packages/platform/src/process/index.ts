@@ -5,6 +5,7 @@
  * opens an IPC channel gets it there; without a channel it is one line of JSON on standard output, so that any init
  * system can wait for it. A channel that closes means that the launcher is gone, and the process stops as if asked to.
  */
+import { ConfigurationError } from "../config/index.ts";
 
 /** What a server tells its launcher once it accepts requests. */
 export interface Readiness {
@@ -25,6 +26,27 @@ export type ShutdownReason = "SIGINT" | "SIGTERM" | "launcher gone";
 export interface ShutdownOptions {
   /** How long all handlers together may take before the process exits with 1. Default 10,000 ms. */
   timeoutMs?: number;
+}
+
+/**
+ * Runs what starts a server. What an operator can mend (a `ConfigurationError`, a port that is taken) is said in words on
+ * standard error, anything else with its stack; the process then exits with 1.
+ */
+export async function startProcess(start: () => Promise<void>): Promise<void> {
+  try {
+    await start();
+  } catch (error) {
+    process.stderr.write(`${explainStart(error)}\n`);
+    process.exit(1);
+  }
+}
+
+function explainStart(error: unknown): string {
+  if (error instanceof ConfigurationError) return error.message;
+  if (!(error instanceof Error)) return `Cannot start: ${String(error)}`;
+  if ("code" in error && error.code === "EADDRINUSE" && "port" in error)
+    return `Cannot start: port ${String(error.port)} is taken. Set the variable of this port to another one (0 picks a free one).`;
+  return error.stack ?? error.message;
 }
 
 type ShutdownHandler = (reason: ShutdownReason) => Promise<void> | void;

@@ -17,7 +17,7 @@ interface Run {
 }
 
 function run(body: string, options: { ipc: boolean }): Run {
-  const code = `import { onShutdown, reportReady } from ${MODULE}; const keepAlive = setInterval(() => {}, 1000); ${body}`;
+  const code = `import { onShutdown, reportReady, startProcess } from ${MODULE}; const keepAlive = setInterval(() => {}, 1000); ${body}`;
   const child = spawn(process.execPath, ["--input-type=module", "-e", code], {
     stdio: ["ignore", "pipe", "pipe", ...(options.ipc ? (["ipc"] as const) : [])],
   });
@@ -115,4 +115,33 @@ test("only a ready message with an address counts as ready", () => {
   for (const message of [null, "ready", {}, { type: "ready" }, { type: "ready", url: 1 }, { type: "log", url: "x" }]) {
     expect(isReadyMessage(message)).toBe(false);
   }
+});
+
+const CONFIG_MODULE = JSON.stringify(new URL("../config/index.ts", import.meta.url).href);
+
+test("a start that the operator can mend is told in words alone, and ends with 1", async () => {
+  const { child, stderr } = run(
+    `const { ConfigurationError } = await import(${CONFIG_MODULE});
+    await startProcess(async () => { throw new ConfigurationError("Cannot start:\\n  PORT: must be a port"); });`,
+    { ipc: false },
+  );
+  expect(await exitCode(child)).toBe(1);
+  expect(stderr()).toBe("Cannot start:\n  PORT: must be a port\n");
+});
+
+test("a port that is taken is named, without a stack", async () => {
+  const { child, stderr } = run(
+    `const net = await import("node:net");
+    const listen = (port) => new Promise((resolve, reject) => { const server = net.createServer(); server.on("error", reject); server.listen(port, "127.0.0.1", () => resolve(server.address().port)); });
+    await startProcess(async () => { await listen(await listen(0)); });`,
+    { ipc: false },
+  );
+  expect(await exitCode(child)).toBe(1);
+  expect(stderr()).toMatch(/^Cannot start: port \d+ is taken\. .*\n$/);
+});
+
+test("a start that fails by a fault is told with its stack", async () => {
+  const { child, stderr } = run(`await startProcess(async () => { throw new TypeError("odd"); });`, { ipc: false });
+  expect(await exitCode(child)).toBe(1);
+  expect(stderr()).toMatch(/^TypeError: odd\n\s+at /);
 });
