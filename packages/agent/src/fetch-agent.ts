@@ -1,4 +1,4 @@
-import { eventStreamPieces, linePieces } from "./wire.ts";
+import { eventStreamPieces, linePieces, textUpTo, wholeText } from "./wire.ts";
 import type { Answer, AnswerPart, FetchAgent, FetchContext, InvokeArguments } from "./types.ts";
 
 /** How much of a handler's error answer is worth showing to its author. */
@@ -23,7 +23,7 @@ export async function callFetchAgent(
   const response = await agent.fetch(invokeRequest(args, stream), args.env, { waitUntil, session, signal, traceId, tools });
   if (!(response instanceof Response)) throw new TypeError("The agent's fetch must return a Response.");
   if (!response.ok) {
-    const text = (await response.text()).slice(0, MAX_ERROR_TEXT);
+    const text = response.body === null ? "" : await textUpTo(response.body, MAX_ERROR_TEXT);
     throw new AgentResponseError(
       text === "" ? `The agent answered with status ${response.status}.` : `The agent answered with status ${response.status}: ${text}`,
     );
@@ -32,8 +32,8 @@ export async function callFetchAgent(
   if (response.body === null) return "";
   if (type.includes("text/event-stream")) return eventStreamPieces(response.body);
   if (type.includes("application/x-ndjson") || type.includes("application/jsonl")) return linePieces(response.body);
-  if (type.includes("json")) return jsonAnswer(await response.json());
-  return stream ? response.body.pipeThrough(new TextDecoderStream()) : await response.text();
+  if (type.includes("json")) return jsonAnswer(JSON.parse(await wholeText(response.body)));
+  return stream ? response.body.pipeThrough(new TextDecoderStream()) : await wholeText(response.body);
 }
 
 function invokeRequest({ messages, session, signal, traceId, traceparent, options }: InvokeArguments<never>, stream: boolean): Request {

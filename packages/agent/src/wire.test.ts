@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import fc from "fast-check";
 import type { AnswerPiece } from "./types.ts";
-import { eventStreamPieces, linePieces } from "./wire.ts";
+import { eventStreamPieces, linePieces, textUpTo, wholeText } from "./wire.ts";
 
 /** The text as a body that arrives in chunks of these sizes, in bytes. */
 function body(text: string, sizes: readonly number[] = [1e9]): ReadableStream<Uint8Array<ArrayBuffer>> {
@@ -57,4 +57,44 @@ test("lines of JSON are pieces, and empty lines are nothing", async () => {
     { text: "b" },
     { usage: { tokens: 1 } },
   ]);
+});
+
+describe("a body without end", () => {
+  /** Gives the piece again and again, and tells how often it was asked. */
+  function endless(piece: string): { stream: ReadableStream<Uint8Array<ArrayBuffer>>; given: () => number; isCancelled: () => boolean } {
+    const bytes = new TextEncoder().encode(piece.repeat(Math.ceil(65_536 / piece.length)));
+    let given = 0;
+    let cancelled = false;
+    const stream = new ReadableStream<Uint8Array<ArrayBuffer>>({
+      pull(controller) {
+        given += bytes.length;
+        // Enough for any reader that does not stop to be told apart from one that does.
+        if (given > 64 * 1024 * 1024) controller.close();
+        else controller.enqueue(bytes);
+      },
+      cancel() {
+        cancelled = true;
+      },
+    });
+    return { stream, given: () => given, isCancelled: () => cancelled };
+  }
+
+  test.each([
+    ["as one line of events", "data: x", (stream: ReadableStream<Uint8Array>) => all(eventStreamPieces(stream))],
+    ["as one event of many lines", `data: ${"x".repeat(1000)}\n`, (stream: ReadableStream<Uint8Array>) => all(eventStreamPieces(stream))],
+    ["as one line of JSON", '"x', (stream: ReadableStream<Uint8Array>) => all(linePieces(stream))],
+    ["as a whole", " ", wholeText],
+  ])("is given up, %s, when it is longer than any output", async (_name, piece, read) => {
+    const source = endless(piece);
+    await expect(read(source.stream)).rejects.toThrow("The agent's output has more than 16777216 characters");
+    expect(source.isCancelled()).toBe(true);
+    expect(source.given()).toBeLessThan(20 * 1024 * 1024);
+  });
+
+  test("of which the beginning is wanted is not read further", async () => {
+    const source = endless("abc");
+    expect(await textUpTo(source.stream, 4)).toBe("abca");
+    expect(source.isCancelled()).toBe(true);
+    expect(source.given()).toBeLessThan(1024 * 1024);
+  });
 });
