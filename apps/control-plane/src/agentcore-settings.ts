@@ -59,6 +59,9 @@ export const agentcoreEnvironment = {
   AGENTCORE_PRICE_MEMORY_GB: z.coerce.number().min(0).default(0.5).describe("GB that an answering session is taken to use"),
   AGENTCORE_PRICE_MILLION_REQUESTS: dollars(0),
   AGENTCORE_PRICE_MILLION_TOKENS: dollars(0),
+  AGENTCORE_PRICE_CODE_HOUR: dollars(0.09895),
+  AGENTCORE_PRICE_BROWSER_SESSION: dollars(0.00344),
+  AGENTCORE_PRICE_MILLION_TOOL_CALLS: dollars(0),
 };
 
 const schema = z.object(agentcoreEnvironment);
@@ -148,6 +151,9 @@ function shared(read: Environment) {
       memoryGb: read.AGENTCORE_PRICE_MEMORY_GB,
       perMillionRequests: read.AGENTCORE_PRICE_MILLION_REQUESTS,
       perMillionTokens: read.AGENTCORE_PRICE_MILLION_TOKENS,
+      perCodeHour: read.AGENTCORE_PRICE_CODE_HOUR,
+      perBrowserSession: read.AGENTCORE_PRICE_BROWSER_SESSION,
+      perMillionToolCalls: read.AGENTCORE_PRICE_MILLION_TOOL_CALLS,
     },
   };
 }

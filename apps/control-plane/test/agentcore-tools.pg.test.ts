@@ -57,7 +57,13 @@ beforeAll(async () => {
   origin = `http://${host}`;
   // One session at once: one that is not stopped is in everybody's way.
   service = await startAgentcore({ AGENTCORE_LOCAL_MAX_TOOL_SESSIONS: "1", WHS_CELL_EGRESS_ALLOW: host });
-  plane = await startControlPlane({ environment: { ...service.environment, WHS_STREAM_GRACE_SECONDS: "1" } });
+  // A dollar for a second of code, for a call and for a browser, so that each can be seen in what an invocation costs.
+  const prices = {
+    AGENTCORE_PRICE_CODE_HOUR: "3600",
+    AGENTCORE_PRICE_MILLION_TOOL_CALLS: "1000000",
+    AGENTCORE_PRICE_BROWSER_SESSION: "1",
+  };
+  plane = await startControlPlane({ environment: { ...service.environment, ...prices, WHS_STREAM_GRACE_SECONDS: "1" } });
   probe = await worker();
 });
 afterAll(async () => {
@@ -101,6 +107,12 @@ async function counted({ who }: { who: TestUser }): Promise<Counted> {
   );
   return rows[0] ?? { requests: 0, calls: 0, seconds: 0, browsers: 0 };
 }
+/** In usage and in metrics. */
+async function costsOf({ who, agentId }: { who: TestUser; agentId: string }): Promise<number[]> {
+  const usage = await who.request<{ totals: { costUsdEstimated: number } }>("GET", "/v1/billing/usage");
+  const metrics = await who.request<{ series: { costUsdEstimated: number }[] }>("GET", `/v1/agents/${agentId}/metrics?bucket=minute`);
+  return [usage.body.totals.costUsdEstimated, metrics.body.series.reduce((sum, { costUsdEstimated }) => sum + costUsdEstimated, 0)];
+}
 const untilCounted = (agent: { who: TestUser }, requests: number) =>
   vi.waitFor(
     async () => {
@@ -137,6 +149,7 @@ describe("the code interpreter of an agent whose plan includes it", () => {
       codeExecutionSeconds: expect.any(Number),
       browserSessions: 0,
     });
+    expect(await costsOf(agent)).toEqual([expect.closeTo(calls + seconds, 2), expect.closeTo(calls + seconds, 2)]);
   });
 
   it("gives the agent an error to catch when a call is wrong or takes too long, and works again after that", async () => {
@@ -227,6 +240,7 @@ describe("the browser of an agent whose plan includes it", () => {
     expect(nowhere).toMatch(/not a public address|^ToolError/);
     expect([late, again]).toEqual(["ToolError: The browser took longer than 2 seconds and was ended.", shown]);
     expect(await untilCounted(agent, 1)).toMatchObject({ calls: 7, browsers: 2, seconds: 0 });
+    expect(await costsOf(agent)).toEqual([expect.closeTo(9, 2), expect.closeTo(9, 2)]);
 
     // Had the first one's session not been stopped, there would be none for the next.
     await vi.waitFor(async () => expect(await answersOf(agent, [["open", `${origin}/`]])).toEqual([shown]), {

@@ -165,6 +165,8 @@ export interface UsageFigures {
   requests: number;
   tokens: number;
   computeMs: number;
+  /** Of the platform's tools, where the runtime has them. */
+  tools?: { toolCalls: number; codeExecutionSeconds: number; browserSessions: number };
 }
 export interface ProviderDescription {
   driver: string;

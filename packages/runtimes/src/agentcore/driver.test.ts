@@ -78,12 +78,26 @@ test("variables beyond the service's limits are named", () => {
 });
 
 test("the cost follows from prices and figures, rises with every figure, and has nine decimals", () => {
-  const prices = { ...defaultAgentcorePrices, perMillionRequests: 1, perMillionTokens: 2 };
+  const prices = { ...defaultAgentcorePrices, perMillionRequests: 1, perMillionTokens: 2, perMillionToolCalls: 3 };
   expect(estimateAgentcoreCost({ requests: 0, tokens: 0, computeMs: 3_600_000 }, defaultAgentcorePrices)).toBe(0.0271);
-  const figures = fc.record({ requests: fc.nat(1000), tokens: fc.nat(1e6), computeMs: fc.nat(1e7) });
+  const nothing = { requests: 0, tokens: 0, computeMs: 0 };
+  const executed = { toolCalls: 9, codeExecutionSeconds: 1800, browserSessions: 2 };
+  expect(estimateAgentcoreCost({ ...nothing, tools: executed }, defaultAgentcorePrices)).toBe(0.056355);
+  expect(estimateAgentcoreCost({ ...nothing, tools: executed }, prices)).toBe(0.056382);
+  const tools = fc.record({
+    toolCalls: fc.nat(100),
+    codeExecutionSeconds: fc.double({ min: 0, max: 1e4, noNaN: true }),
+    browserSessions: fc.nat(9),
+  });
+  const figures = fc.record({ requests: fc.nat(1000), tokens: fc.nat(1e6), computeMs: fc.nat(1e7), tools });
   fc.assert(
     fc.property(figures, figures, (a, b) => {
-      const sum = { requests: a.requests + b.requests, tokens: a.tokens + b.tokens, computeMs: a.computeMs + b.computeMs };
+      const more = {
+        toolCalls: a.tools.toolCalls + b.tools.toolCalls,
+        codeExecutionSeconds: a.tools.codeExecutionSeconds + b.tools.codeExecutionSeconds,
+        browserSessions: a.tools.browserSessions + b.tools.browserSessions,
+      };
+      const sum = { requests: a.requests + b.requests, tokens: a.tokens + b.tokens, computeMs: a.computeMs + b.computeMs, tools: more };
       const cost = estimateAgentcoreCost(sum, prices);
       expect(cost).toBeGreaterThanOrEqual(estimateAgentcoreCost(a, prices));
       expect(cost).toBe(Number(cost.toFixed(9)));

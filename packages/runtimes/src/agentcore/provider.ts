@@ -262,7 +262,7 @@ class AgentcoreProvider implements RuntimeProvider {
         cloudflare: null,
         agentcore: { sessionDurationMs: usage.computeMs, toolInvocations: tools.toolCalls, browserInteractions: tools.browserCalls },
       },
-      costUsdEstimated: this.estimateCost({ requests: 1, tokens: usage.tokens, computeMs: usage.computeMs }),
+      costUsdEstimated: this.estimateCost({ requests: 1, tokens: usage.tokens, computeMs: usage.computeMs, tools }),
       traceId,
     });
   }
