@@ -1,7 +1,11 @@
-/** What `npm start` and `whs up` run: the whole stack, or the processes that are named and what they need, until Ctrl-C. */
+/**
+ * What `npm start` and `whs up` run: the whole stack, or the processes that are named and what they need, until Ctrl-C. With
+ * `--demo` it also fills it with something to look at.
+ */
 import { onShutdown } from "@whs/platform/process";
 import { startedMessage } from "./console.ts";
 import { readStackConfig } from "./config.ts";
+import { fillDemo } from "./demo/fill-demo.ts";
 import { PROCESSES, type ProcessName } from "./processes.ts";
 import { startStack, type Stack } from "./stack.ts";
 
@@ -9,6 +13,9 @@ import { startStack, type Stack } from "./stack.ts";
 const STOP_TIMEOUT_MS = 12_000;
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
+
+const asked = process.argv.slice(2);
+const withDemo = asked.includes("--demo");
 
 const startedAt = Date.now();
 const starting = start();
@@ -25,11 +32,22 @@ onShutdown(
 const stack = await starting;
 if (stack === undefined) process.exit(1);
 say(startedMessage(stack, (Date.now() - startedAt) / 1000));
+if (withDemo) await showDemo(stack);
+
+async function showDemo(started: Stack): Promise<void> {
+  say("Filling it with something to look at:\n");
+  try {
+    const { email, password } = await fillDemo({ stack: started, say });
+    say(`\n  Sign in as ${email} with the password ${password}\n`);
+  } catch (error) {
+    say(`  That failed, and the rest runs on: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
 
 async function start(): Promise<Stack | undefined> {
   try {
     const config = readStackConfig();
-    const names = processNames(process.argv.slice(2));
+    const names = processNames(asked.filter((word) => word !== "--demo"));
     say("Starting …");
     return await startStack({
       ...config,

@@ -3,6 +3,7 @@ export const templates = {
   echo: { summary: "answers what it is told", needsInstall: false },
   "session-counter": { summary: "remembers its session", needsInstall: false },
   "streaming-writer": { summary: "answers piece by piece", needsInstall: false },
+  "order-desk": { summary: "has a secret, a log and errors", needsInstall: false },
   hono: { summary: "a fetch handler with Hono", needsInstall: true },
   "ai-sdk": { summary: "the Vercel AI SDK", needsInstall: true },
 } as const;
