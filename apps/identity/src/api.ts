@@ -2,9 +2,9 @@
 import type { FastifyInstance } from "fastify";
 import type pg from "pg";
 import type { IdentityConfig } from "./config.ts";
+import { DEVICE_GRANT_TYPE } from "./oauth/index.ts";
 import { type AuthGateway, isTrustedOrigin, sendResponse } from "./gateway.ts";
 
-const GRANT_TYPE = "urn:ietf:params:oauth:grant-type:device_code";
 const DISCOVERY_MAX_AGE_SECONDS = 300;
 
 export interface ApiDependencies {
@@ -71,10 +71,16 @@ function discoveryDocument({ publicUrl }: IdentityConfig): Record<string, unknow
   return {
     issuer: publicUrl,
     jwks_uri: `${publicUrl}/api/auth/jwks`,
-    token_endpoint: `${publicUrl}/api/auth/device/token`,
+    authorization_endpoint: `${publicUrl}/oauth/authorize`,
+    token_endpoint: `${publicUrl}/oauth/token`,
+    revocation_endpoint: `${publicUrl}/oauth/revoke`,
     device_authorization_endpoint: `${publicUrl}/api/auth/device/code`,
-    grant_types_supported: [GRANT_TYPE],
-    response_types_supported: [],
+    grant_types_supported: ["authorization_code", "refresh_token", DEVICE_GRANT_TYPE],
+    response_types_supported: ["code"],
+    code_challenge_methods_supported: ["S256"],
+    authorization_response_iss_parameter_supported: true,
+    prompt_values_supported: ["none", "create"],
+    scopes_supported: ["openid", "profile", "email"],
     subject_types_supported: ["public"],
     id_token_signing_alg_values_supported: ["ES256"],
     token_endpoint_auth_methods_supported: ["none"],

@@ -7,6 +7,8 @@ import { createAuth } from "./auth.ts";
 import type { IdentityConfig } from "./config.ts";
 import { openPool, prepareDatabase } from "./database.ts";
 import { createAuthGateway } from "./gateway.ts";
+import { createAuthorizationCodes } from "./oauth/codes.ts";
+import { oauth } from "./oauth/index.ts";
 import { pages } from "./pages/index.ts";
 
 export interface IdentityApp {
@@ -19,7 +21,9 @@ export interface IdentityApp {
 const LARGEST_BODY_BYTES = 32 * 1024;
 const PRUNE_INTERVAL_MS = 10 * 60 * 1000;
 
-const CONTENT_SECURITY_POLICY = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/** A form that signs someone in ends, by redirects, at the web app; browsers apply form-action to those, too. */
+const contentSecurityPolicy = (webUrl: string): string =>
+  `default-src 'none'; style-src 'self'; form-action 'self' ${webUrl}; base-uri 'none'; frame-ancestors 'none'`;
 
 /** @throws when the database is not reachable or cannot be brought up to date */
 export async function createIdentityApp(config: IdentityConfig, log: Logger): Promise<IdentityApp> {
@@ -29,13 +33,15 @@ export async function createIdentityApp(config: IdentityConfig, log: Logger): Pr
   const auth = createAuth({ config, pool, attempts, log });
   await prepareDatabase(config.databaseUrl, auth.options);
 
+  const codes = createAuthorizationCodes(pool);
   const server = createServer(config, log);
   const callAuth = createAuthGateway(auth, config);
   await server.register(api, { config, pool, callAuth });
+  await server.register(oauth, { config, auth, pool, codes, callAuth });
   await server.register(pages, { config, callAuth });
 
   const pruning = setInterval(() => {
-    attempts.prune().catch((error: unknown) => log.warn({ err: error }, "Cannot prune attempts"));
+    Promise.all([attempts.prune(), codes.prune()]).catch((error: unknown) => log.warn({ err: error }, "Cannot prune attempts and codes"));
   }, PRUNE_INTERVAL_MS);
   pruning.unref();
   return {
@@ -58,7 +64,7 @@ function createServer(config: IdentityConfig, log: Logger): FastifyInstance {
   });
   server.addHook("onRequest", async (_request, reply) => {
     void reply.headers({
-      "content-security-policy": CONTENT_SECURITY_POLICY,
+      "content-security-policy": contentSecurityPolicy(config.webUrl),
       "x-content-type-options": "nosniff",
       // Not no-referrer, with which browsers hide the origin of our own forms, too.
       "referrer-policy": "same-origin",

@@ -17,7 +17,7 @@ export const CLI_CLIENT_ID = "whs-cli";
  * Short, because nobody can call a token back: revoking a session or disabling a user takes effect on tokens after at
  * most this time. Clients get a new one with their session.
  */
-export const TOKEN_LIFETIME = "15m";
+export const TOKEN_LIFETIME_SECONDS = 15 * 60;
 
 const DAY_SECONDS = 24 * 60 * 60;
 
@@ -73,7 +73,7 @@ export function createAuth({ config, pool, attempts, log }: AuthDependencies) {
         jwt: {
           issuer: config.publicUrl,
           audience: config.audience,
-          expirationTime: TOKEN_LIFETIME,
+          expirationTime: `${TOKEN_LIFETIME_SECONDS}s`,
           definePayload: ({ user }) => ({ email: user.email, email_verified: user.emailVerified, name: user.name }),
         },
         disableSettingJwtHeader: true,

@@ -11,6 +11,10 @@ const schema = z.object({
     .optional()
     .describe("the URL that browsers use, without a path"),
   IDENTITY_TRUSTED_ORIGINS: z.string().default("").describe("comma-separated origins that may call from a browser"),
+  WEB_URL: z
+    .url({ protocol: /^https?$/ })
+    .default("http://127.0.0.1:8789")
+    .describe("the URL where browsers reach the web app, without a path"),
   WHS_TRUSTED_PROXIES: z.string().default("").describe("comma-separated addresses"),
   OIDC_AUDIENCE: z.string().min(1).default("whs").describe("the audience of the tokens"),
   BETTER_AUTH_SECRET: z.string().min(32).describe("a secret of at least 32 characters"),
@@ -27,6 +31,10 @@ export interface IdentityConfig {
   port: number;
   /** Origin that browsers use and issuer of the tokens; no slash at the end. */
   publicUrl: string;
+  /** Origin of the web app, the client of the authorization code flow. */
+  webUrl: string;
+  /** The only address where it is answered. */
+  webRedirectUri: string;
   trustedOrigins: readonly string[];
   trustedProxies: readonly string[];
   audience: string;
@@ -42,11 +50,15 @@ export function readIdentityConfig(environment: NodeJS.ProcessEnv = process.env)
   if (publicUrl.pathname !== "/" || publicUrl.search !== "") {
     throw new ConfigurationError("Cannot start:\n  IDENTITY_PUBLIC_URL must be an origin, without a path");
   }
+  requireHttps("WEB_URL", values.WEB_URL, values.WHS_ALLOW_HTTP === "1");
+  const webUrl = new URL(values.WEB_URL).origin;
   return {
     databaseUrl: values.DATABASE_URL,
     host: values.IDENTITY_HOST,
     port: values.IDENTITY_PORT,
     publicUrl: publicUrl.origin,
+    webUrl,
+    webRedirectUri: `${webUrl}/auth/callback`,
     trustedOrigins: [publicUrl.origin, ...loopbackAliases(publicUrl), ...list(values.IDENTITY_TRUSTED_ORIGINS)],
     trustedProxies: list(values.WHS_TRUSTED_PROXIES),
     audience: values.OIDC_AUDIENCE,

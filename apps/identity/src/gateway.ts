@@ -9,6 +9,8 @@ export interface AuthCall {
   path: string;
   body?: string | Uint8Array<ArrayBuffer>;
   contentType?: string;
+  /** Token of a session that acts in place of whatever the request bears. */
+  bearer?: string;
 }
 
 export type AuthGateway = (request: FastifyRequest, call: AuthCall) => Promise<Response>;
@@ -26,7 +28,7 @@ const NOT_PASSED_ON = new Set([
 ]);
 
 export function createAuthGateway(auth: Auth, config: IdentityConfig): AuthGateway {
-  return async (request, { method, path, body, contentType }) => {
+  return async (request, { method, path, body, contentType, bearer }) => {
     const headers = new Headers();
     for (const [name, value] of Object.entries(request.headers)) {
       if (NOT_PASSED_ON.has(name) || name.startsWith("x-forwarded-") || value === undefined) continue;
@@ -34,6 +36,10 @@ export function createAuthGateway(auth: Auth, config: IdentityConfig): AuthGatew
     }
     headers.set(CLIENT_ADDRESS_HEADER, request.ip);
     if (contentType !== undefined) headers.set("content-type", contentType);
+    if (bearer !== undefined) {
+      headers.delete("cookie");
+      headers.set("authorization", `Bearer ${bearer}`);
+    }
     // A browser says where a write comes from; what says nothing is a script, which has no foreign page to fear.
     if (method !== "GET" && !comesFromBrowser(request)) headers.set("origin", config.publicUrl);
     return auth.handler(new Request(`${config.publicUrl}/api/auth${path}`, { method, headers, ...(body === undefined ? {} : { body }) }));

@@ -45,6 +45,17 @@ describe("the device flow", () => {
     expect((await identity.call("/api/auth/token", bearer(String(granted.json.access_token)))).status).toBe(200);
   });
 
+  test("the token endpoint that discovery names redeems device codes, too", async () => {
+    const { deviceCode, userCode } = await start();
+    const cookie = await signIn();
+    await identity.call(`/device?user_code=${userCode}`, { headers: { cookie } });
+    await decide(userCode, "approve", cookie);
+    const discovery = await identity.call("/.well-known/openid-configuration");
+    const { pathname } = new URL(String(discovery.json.token_endpoint));
+    const granted = await identity.call(pathname, { form: { grant_type: GRANT_TYPE, device_code: deviceCode, client_id: "whs-cli" } });
+    expect([granted.status, typeof granted.json.access_token]).toEqual([200, "string"]);
+  });
+
   test("an approved code is good for one session only", async () => {
     const { deviceCode, userCode } = await start();
     const cookie = await signIn();

@@ -11,9 +11,11 @@ export function startedMessage(stack: Stack, seconds: number): string {
   const widest = Math.max(...rows.map(([title]) => title.length));
   const table = rows.map(([title, url]) => `  ${title.padEnd(widest)}  ${url}`);
   const notes = processes.flatMap((running) => running.readiness?.notes ?? []).map((note) => `  ${note}`);
+  const { web } = stack.endpoints;
   return [
     `Ready in ${seconds.toFixed(1)} s.`,
     "",
+    ...(web === undefined ? [] : [`Open ${web}`, ""]),
     ...table,
     ...(notes.length > 0 ? ["", ...notes] : []),
     "",
@@ -24,11 +26,8 @@ export function startedMessage(stack: Stack, seconds: number): string {
 }
 
 function firstStep({ endpoints }: Stack): string[] {
-  const lines: string[] = [];
-  if (endpoints.web !== undefined) lines.push(`Open ${endpoints.web}`, "");
-  if (endpoints.whs === undefined) return lines;
+  if (endpoints.whs === undefined) return [];
   return [
-    ...lines,
     "First agent, from another terminal in this folder:",
     "",
     ...(endpoints.whs === CLI_DEFAULT_URL ? [] : [`  export WHS_API_URL=${endpoints.whs}`]),

@@ -1,0 +1,15 @@
+import { paths } from "../../paths.ts";
+
+/** The tabs of an agent's page: an entry for every one that exists, in the order of the list. */
+export function agentTabs(agentId: string): { label: string; to: string }[] {
+  return [
+    { label: "Overview", to: paths.agent(agentId) },
+    // Deployments
+    // Playground
+    // Sessions
+    // Logs
+    // Metrics
+    // Secrets
+    // Settings
+  ];
+}

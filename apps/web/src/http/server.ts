@@ -1,0 +1,93 @@
+/** HTTP: health, files, the checks that hold for every page, and the headers on every answer. */
+import { createRequestListener } from "@remix-run/node-fetch-server";
+import { newId } from "@whs/platform/ids";
+import type { Logger } from "@whs/platform/log";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+import type { Config } from "../config.ts";
+import type { CreatePages, Pages } from "../server.ts";
+import { refuseWrite } from "./refuse-write.ts";
+import { securityHeaders } from "./security-headers.ts";
+import { loadFiles } from "./static-files.ts";
+
+export interface WebServer {
+  /** @returns the address with the port that was really bound */
+  listen(): Promise<string>;
+  close(): Promise<void>;
+}
+
+export interface WebServerOptions {
+  config: Config;
+  log: Logger;
+  /** Folder of the built app. */
+  build: string;
+}
+
+const REQUEST_TIMEOUT_MS = 120_000;
+/** Running pages and streams get this long; the launcher's patience ends a little later. */
+const CLOSE_TIMEOUT_MS = 5_000;
+
+export async function createWebServer({ config, log, build }: WebServerOptions): Promise<WebServer> {
+  const { createPages } = (await import(pathToFileURL(path.join(build, "server", "index.js")).href)) as { createPages: CreatePages };
+  const pages = createPages(config, log);
+  const files = loadFiles(path.join(build, "client"));
+  const origin = new URL(config.origin);
+  const answer = async (request: Request): Promise<Response> => {
+    const { pathname } = new URL(request.url);
+    if (pathname === "/healthz" || pathname === "/readyz") return Response.json({ status: "ok" });
+    return files(request, pathname) ?? moved(request, config) ?? refuseWrite(request, config) ?? (await page(pages, request, config));
+  };
+  const listener = createRequestListener(
+    async (request) => {
+      try {
+        return await answer(request);
+      } catch (error) {
+        log.error({ err: error, method: request.method, path: new URL(request.url).pathname }, "A page failed");
+        return new Response("Something went wrong on our side.\n", { status: 500 });
+      }
+    },
+    // Pages know themselves by one address, whatever a request claims.
+    { host: origin.host, protocol: origin.protocol },
+  );
+  const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: 15_000 }, listener);
+  return {
+    async listen() {
+      server.listen(config.port, config.host);
+      await once(server, "listening");
+      const { port } = server.address() as AddressInfo;
+      return `http://${config.host.includes(":") ? `[${config.host}]` : config.host}:${port}`;
+    },
+    async close() {
+      const closed = once(server, "close");
+      server.close();
+      server.closeIdleConnections();
+      const patience = setTimeout(() => server.closeAllConnections(), CLOSE_TIMEOUT_MS);
+      await closed;
+      clearTimeout(patience);
+    },
+  };
+}
+
+async function page(pages: Pages, request: Request, config: Config): Promise<Response> {
+  const nonce = randomBytes(16).toString("base64url");
+  const traceId = newId("trc");
+  const response = await pages(request, { nonce, traceId });
+  const headers = new Headers(response.headers);
+  headers.set("x-trace-id", traceId);
+  for (const [name, value] of Object.entries(securityHeaders(config, nonce))) headers.set(name, value);
+  // Pages differ by who looks at them; whoever makes one that does not says so.
+  if (!headers.has("cache-control")) headers.set("cache-control", "private, no-store");
+  return new Response(response.body, { status: response.status, headers });
+}
+
+/** On loopback `localhost` and `127.0.0.1` are one server but two jars of cookies: people go on at the one that is ours. */
+function moved(request: Request, { origin, loopback }: Config): Response | undefined {
+  const host = request.headers.get("host");
+  if (!loopback || request.method !== "GET" || host === null || host === new URL(origin).host) return undefined;
+  const { pathname, search } = new URL(request.url);
+  return new Response(null, { status: 307, headers: { location: `${origin}${pathname}${search}`, "cache-control": "no-store" } });
+}

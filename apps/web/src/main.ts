@@ -1,0 +1,15 @@
+/** Starts the web app: builds it when its sources changed, then serves it. */
+import { createLogger } from "@whs/platform/log";
+import { onShutdown, reportReady } from "@whs/platform/process";
+import { ensureBuilt } from "./build.ts";
+import { readConfig } from "./config.ts";
+import { createWebServer } from "./http/server.ts";
+
+const config = readConfig();
+const log = createLogger({ name: "web", level: config.logLevel });
+const build = await ensureBuilt(log);
+const web = await createWebServer({ config, log, build });
+onShutdown(() => web.close());
+const url = await web.listen();
+log.info({ url, publicUrl: config.origin }, "The web app accepts requests");
+reportReady({ url });

@@ -1,0 +1,45 @@
+/** Every page: one line each, under its feature. Files are named by what they show; `page.tsx` shows, `*-action.ts` only does. */
+import { index, layout, route, type RouteConfig } from "@react-router/dev/routes";
+
+export default [
+  // What only does something
+  route("sign-out", "features/account/sign-out.ts"),
+  route("preferences", "features/account/preferences.ts"),
+
+  // Public pages, for visitors too
+  layout("shell/public.tsx", [
+    layout("shell/public-boundary.tsx", [
+      index("features/home/page.tsx"),
+      route("sign-in", "features/account/sign-in.tsx"),
+      route("sign-up", "features/account/sign-up.tsx"),
+      route("auth/callback", "features/account/callback.tsx"),
+
+      // Marketplace
+
+      route("*", "features/home/not-found.tsx"),
+    ]),
+  ]),
+
+  // The console, for people who are signed in
+  layout("shell/console.tsx", [
+    layout("shell/console-boundary.tsx", [
+      // Agents
+      route("agents", "features/agents/list-page.tsx"),
+      route("agents/new", "features/agents/create-page.tsx"),
+      route("agents/:agentId", "features/agents/agent-frame.tsx", [
+        index("features/agents/overview-page.tsx"),
+        // One line for each further tab, and one in features/agents/tabs.ts
+      ]),
+
+      // Usage
+
+      // Installs
+
+      // API tokens
+
+      // Audit log
+
+      // Plan
+    ]),
+  ]),
+] satisfies RouteConfig;

@@ -1,0 +1,45 @@
+import { Outlet, useRouteLoaderData } from "react-router";
+import { paths } from "../paths.ts";
+import type { loader as rootLoader } from "../root.tsx";
+import { ButtonLink } from "../ui/button.tsx";
+import { Brand } from "./brand.tsx";
+import { ThemeSwitch } from "./theme-switch.tsx";
+
+/** Around pages that anybody may see. */
+export default function PublicShell() {
+  const person = useRouteLoaderData<typeof rootLoader>("root")?.person ?? null;
+  return (
+    <div className="flex min-h-dvh flex-col">
+      <header className="border-b border-line bg-surface">
+        <div className="mx-auto flex max-w-7xl flex-wrap items-center justify-between gap-x-6 gap-y-2 px-4 py-2">
+          <Brand to={paths.home()} />
+          <nav aria-label="Account" className="flex gap-2">
+            {person === null ? (
+              <>
+                <ButtonLink look="quiet" to={paths.signIn()} reloadDocument>
+                  Sign in
+                </ButtonLink>
+                <ButtonLink look="primary" to={paths.signUp()} reloadDocument>
+                  Sign up
+                </ButtonLink>
+              </>
+            ) : (
+              <ButtonLink look="primary" to={paths.agents()}>
+                Console
+              </ButtonLink>
+            )}
+          </nav>
+        </div>
+      </header>
+      <main id="main" tabIndex={-1} className="mx-auto w-full max-w-7xl flex-1 px-4 py-8">
+        <Outlet />
+      </main>
+      <footer className="border-t border-line">
+        <div className="mx-auto flex max-w-7xl flex-wrap items-center justify-between gap-4 px-4 py-4 text-sm text-muted">
+          <p>WebHost Systems</p>
+          <ThemeSwitch />
+        </div>
+      </footer>
+    </div>
+  );
+}
