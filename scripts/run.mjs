@@ -29,6 +29,8 @@ setInterval(() => {
   if (process.ppid !== parent) child.kill("SIGTERM");
 }, PARENT_CHECK_INTERVAL_MS).unref();
 
+// A server says to its launcher that it is ready; the person who launched this one reads it here.
+child.on("message", (message) => process.stdout.write(`${JSON.stringify(message)}\n`));
 child.on("error", (error) => {
   process.stderr.write(`Cannot run ${node}: ${error.message}\n`);
   process.exit(1);

@@ -242,6 +242,14 @@ test("an agent that serves is not taken to another runtime: nothing is sent, and
   expect(api.seen.filter(({ method }) => method !== "GET")).toEqual([]);
 });
 
+test("doctor says what an API that is not ready cannot use", async () => {
+  api.answer((request, response) =>
+    request.url === "/readyz" ? refuse(response, 503, "UNAVAILABLE", { details: { failing: ["dataPlane"] } }) : json(response, 200, {}),
+  );
+  const { exitCode, stdout } = await run(["doctor"], signedIn);
+  expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: expect.stringContaining("cannot be used: dataPlane") });
+});
+
 describe("secrets", () => {
   beforeEach(() =>
     api.answer((request, response) => (request.method === "POST" ? response.writeHead(204).end() : json(response, 200, agentPage))),

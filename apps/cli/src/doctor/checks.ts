@@ -3,6 +3,7 @@ import { execFile } from "node:child_process";
 import { accessSync, constants, existsSync, statSync } from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
+import { z } from "zod";
 import { installationRoot } from "../config.ts";
 import { type Context, isLoopback } from "../context.ts";
 import { NotSignedInError, UserError } from "../errors.ts";
@@ -15,6 +16,11 @@ export interface Check {
   /** A command, or a short sentence, that mends it. */
   fix?: string;
 }
+
+/** What the API says while it cannot serve. */
+const notReadySchema = z.object({
+  error: z.object({ details: z.object({ failing: z.array(z.enum(["database", "secrets", "dataPlane"])) }) }),
+});
 
 const run = promisify(execFile);
 const TIMEOUT_MS = 5_000;
@@ -62,9 +68,10 @@ async function checkReady({ apiUrl }: Context): Promise<Check> {
   const name = "API ready";
   const answer = await get(`${apiUrl}/readyz`);
   if (typeof answer === "string") return { name, state: "failed", finding: answer };
-  return answer.ok
-    ? { name, state: "ok", finding: "database and data plane answer" }
-    : { name, state: "failed", finding: `HTTP ${answer.status}`, fix: "look into the log of the API" };
+  if (answer.ok) return { name, state: "ok", finding: "database and data plane answer" };
+  const failing = notReadySchema.safeParse(answer.json).data?.error.details.failing ?? [];
+  const finding = failing.length === 0 ? `HTTP ${answer.status}` : `cannot be used: ${failing.join(", ")}`;
+  return { name, state: "failed", finding, fix: "look into the log of the API" };
 }
 
 async function checkSignIn(context: Context): Promise<Check> {
@@ -133,11 +140,11 @@ async function checkDataDir({ environment }: Context): Promise<Check> {
 }
 
 /** The answer, or why there is none. */
-async function get(url: string): Promise<Response | string> {
+async function get(url: string): Promise<{ ok: boolean; status: number; json: unknown } | string> {
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS), redirect: "manual" });
-    await response.body?.cancel();
-    return response;
+    const isJson = response.headers.get("content-type")?.startsWith("application/json") === true;
+    return { ok: response.ok, status: response.status, json: isJson ? await response.json() : undefined };
   } catch (error) {
     return error instanceof Error && error.name === "TimeoutError" ? `no answer in ${TIMEOUT_MS / 1000} s` : "cannot be reached";
   }

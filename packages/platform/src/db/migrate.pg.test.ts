@@ -108,9 +108,8 @@ test("a migration that fails leaves nothing of itself, keeps those before it and
 });
 
 test("a database that cannot be used is named with the reason, and without its password", async () => {
-  const folder = await mkdtemp(path.join(tmpdir(), "whs-migrations-"));
-  onTestFinished(() => rm(folder, { recursive: true }));
-  const failure = await migrate("postgres://ada:s3cret@127.0.0.1:1/whs", schema, folder).then(String, String);
+  const { directory } = await folder({});
+  const failure = await migrate("postgres://ada:s3cret@127.0.0.1:1/whs", schema, directory).then(String, String);
   expect(failure).toMatch(/^ConfigurationError: Cannot start: the database 127\.0\.0\.1:1\/whs cannot be used: .*ECONNREFUSED/);
   expect(failure).not.toContain("s3cret");
 });
