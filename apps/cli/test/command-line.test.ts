@@ -243,9 +243,11 @@ test("an agent that serves is not taken to another runtime: nothing is sent, and
 });
 
 test("doctor says what an API that is not ready cannot use", async () => {
-  api.answer((request, response) =>
-    request.url === "/readyz" ? refuse(response, 503, "UNAVAILABLE", { details: { failing: ["dataPlane"] } }) : json(response, 200, {}),
-  );
+  api.answer((request, response) => {
+    if (request.url === "/readyz") refuse(response, 503, "UNAVAILABLE", { details: { failing: ["dataPlane"] } });
+    else if (request.url === "/healthz") json(response, 200, { ok: true });
+    else refuse(response, 401, "UNAUTHENTICATED");
+  });
   const { exitCode, stdout } = await run(["doctor"], signedIn);
   expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: expect.stringContaining("cannot be used: dataPlane") });
 });
