@@ -1,9 +1,20 @@
 import { availableParallelism } from "node:os";
 import path from "node:path";
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 
-/** Database and process tests wait for the operating system, not for the processor; two files at a time is the least. */
-const maxWorkers = Math.max(2, availableParallelism());
+/** One more than processors: a quarter of their time tests wait for a process or a timer. */
+const maxWorkers = availableParallelism() + 1;
+
+/** Files of little text whose tests, declared elsewhere, take long: one of them at the very end keeps all other workers waiting. */
+const LONG = /conformance\.test\.ts$|\/installs\.test\.ts$|\/storage-quota\.test\.ts$/;
+
+class LongFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    return [...sorted.filter(({ moduleId }) => LONG.test(moduleId)), ...sorted.filter(({ moduleId }) => !LONG.test(moduleId))];
+  }
+}
 
 // Tests start hundreds of processes, and half of a start is compiling: all of them share what was compiled once.
 // oxlint-disable-next-line node/no-process-env -- what workers and their children inherit
@@ -16,8 +27,10 @@ export default defineConfig({
   test: {
     pool: "forks",
     maxWorkers,
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    sequence: { sequencer: LongFirst },
+    // Long enough for a busy machine: what never comes is seen later, what comes is waited for no longer.
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
     // A poll ends when what it waits for is there; the deadline only has to outlast a busy machine.
     expect: { poll: { timeout: 15_000 } },
     projects: [

@@ -12,6 +12,7 @@ export { startIssuer, type TestIssuer } from "./issuer.ts";
 export { ControlPlanePeer } from "./control-plane-peer.ts";
 export { DnsServer } from "./dns-server.ts";
 export { type Answer, bearer, type Request, requester } from "./http-user.ts";
+export { describeTables, ExplainedQueries, verifyRowTypes } from "./schema.ts";
 export { type ServerProcess, startServer } from "./server-process.ts";
 export { type RedisServer, startRedisServer } from "./redis-server.ts";
 
