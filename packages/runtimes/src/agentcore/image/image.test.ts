@@ -97,3 +97,86 @@ describe.runIf(process.platform === "linux")("a base of this machine's files", (
     expect(() => readElfNeeds(import.meta.filename)).toThrow(/no program/);
   });
 });
+
+/** A program or library for linux/arm64 that has nothing but the names of what it needs. */
+function elfForArm(libraries: readonly string[], interpreter?: string): Buffer {
+  const names = Buffer.from(`\0${libraries.map((name) => `${name}\0`).join("")}${interpreter ?? ""}\0`);
+  const segments = interpreter === undefined ? [1, 2] : [1, 2, 3];
+  const dynamicAt = 64 + segments.length * 56;
+  const namesAt = dynamicAt + (libraries.length + 1) * 16;
+  const bytes = Buffer.concat([Buffer.alloc(namesAt), names]);
+  bytes.write("\x7fELF\x02\x01\x01", "latin1");
+  bytes.writeUInt16LE(183, 18);
+  bytes.writeBigUInt64LE(64n, 32);
+  bytes.writeUInt16LE(56, 54);
+  bytes.writeUInt16LE(segments.length, 56);
+  let name = 1;
+  libraries.forEach((library, index) => {
+    bytes.writeBigInt64LE(1n, dynamicAt + index * 16);
+    bytes.writeBigUInt64LE(BigInt(name), dynamicAt + index * 16 + 8);
+    name += library.length + 1;
+  });
+  bytes.writeBigInt64LE(5n, namesAt - 16);
+  bytes.writeBigUInt64LE(BigInt(namesAt), namesAt - 8);
+  const places: Record<number, [offset: number, size: number]> = {
+    1: [0, bytes.length],
+    2: [dynamicAt, namesAt - dynamicAt],
+    3: [namesAt + name, (interpreter?.length ?? 0) + 1],
+  };
+  segments.forEach((type, index) => {
+    const [offset = 0, size = 0] = places[type] ?? [];
+    bytes.writeUInt32LE(type, 64 + index * 56);
+    for (const field of [8, 16]) bytes.writeBigUInt64LE(BigInt(offset), 64 + index * 56 + field);
+    bytes.writeBigUInt64LE(BigInt(size), 64 + index * 56 + 32);
+  });
+  return bytes;
+}
+
+describe("a base for another machine", () => {
+  const loader = "/lib/ld-linux-aarch64.so.1";
+  const rootOf = async (name: string, files: Record<string, Buffer>) => {
+    const root = path.join(directory, name);
+    for (const [file, content] of Object.entries(files)) {
+      await mkdir(path.dirname(path.join(root, file)), { recursive: true });
+      await writeFile(path.join(root, file), content);
+    }
+    return { nodeBinary: path.join(root, "node"), libraryRoot: root, cacheDirectory: path.join(root, "cache") };
+  };
+  const node = elfForArm(["libstdc++.so.6", "libc.so.6"], loader);
+
+  test("has what its Node needs, and what that needs, for its machine only, whatever else is there", async () => {
+    const foreign = elfForArm([]);
+    foreign.writeUInt16LE(62, 18);
+    const options = await rootOf("arm", {
+      node,
+      [loader]: elfForArm([]),
+      "lib/aarch64-linux-gnu/libc.so.6": foreign,
+      "usr/lib/aarch64-linux-gnu/libc.so.6": elfForArm(["ld-linux-aarch64.so.1"]),
+      "usr/lib/aarch64-linux-gnu/libstdc++.so.6": elfForArm(["libm.so.6", "libc.so.6"]),
+      "lib/libm.so.6": elfForArm(["libc.so.6"]),
+      "lib/libunused.so.1": elfForArm([]),
+    });
+    const base = await buildBase(options);
+    expect(base.architecture).toBe("arm64");
+    const [layer] = base.layers;
+    const { stdout } = await run("tar", ["-tzf", path.join(options.cacheDirectory, `${layer?.digest.slice(7)}.tar.gz`)]);
+    expect(stdout.split("\n").filter((name) => /\.so|node/.test(name))).toEqual([
+      "lib/aarch64-linux-gnu/libc.so.6",
+      "lib/aarch64-linux-gnu/libm.so.6",
+      "lib/aarch64-linux-gnu/libstdc++.so.6",
+      "lib/ld-linux-aarch64.so.1",
+      "opt/whs/node",
+    ]);
+    const to = path.join(options.libraryRoot, "unpacked");
+    await mkdir(to);
+    await run("tar", ["-xzf", path.join(options.cacheDirectory, `${layer?.digest.slice(7)}.tar.gz`), "-C", to]);
+    expect(readElfNeeds(path.join(to, "lib/aarch64-linux-gnu/libc.so.6")).architecture).toBe("arm64");
+  });
+
+  test("is not made when a library is there for this machine alone", async () => {
+    const foreign = elfForArm([]);
+    foreign.writeUInt16LE(62, 18);
+    const options = await rootOf("half", { node, [loader]: elfForArm([]), "lib/libstdc++.so.6": elfForArm([]), "lib/libc.so.6": foreign });
+    await expect(buildBase(options)).rejects.toThrow("Node for linux/arm64 needs libc.so.6");
+  });
+});
