@@ -1,8 +1,9 @@
+import { invalidRequest } from "@whs/platform/errors";
 import type { Logger } from "@whs/platform/log";
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { answerBrokenRequest } from "./broken-request.ts";
+import { answerBrokenRequest, answerUnservedRequests } from "./broken-request.ts";
 import { addCors } from "./cors.ts";
 import { toAppError } from "./errors.ts";
 import { parseJsonStrictly } from "./json-body.ts";
@@ -63,7 +64,13 @@ export function createHttpServer(options: HttpOptions): FastifyInstance {
     requestTimeout: requestTimeoutMs,
     keepAliveTimeout: keepAliveTimeoutMs,
     routerOptions: { maxParamLength: maxHeaderBytes, ignoreTrailingSlash: false },
-    http: { maxHeaderSize: maxHeaderBytes, headersTimeout: headersTimeoutMs, connectionsCheckingInterval: lookForLateMs },
+    http: {
+      maxHeaderSize: maxHeaderBytes,
+      headersTimeout: headersTimeoutMs,
+      connectionsCheckingInterval: lookForLateMs,
+      // Refused below, with a body.
+      requireHostHeader: false,
+    },
     return503OnClosing: false,
     forceCloseConnections: "idle",
     frameworkErrors(error, request, reply) {
@@ -75,10 +82,14 @@ export function createHttpServer(options: HttpOptions): FastifyInstance {
   server.server.on("request", (_request, response) => {
     if (response.socket !== null) answering.set(response.socket, response);
   });
+  answerUnservedRequests(server.server, presentation);
   server.server.maxConnections = options.maxConnections ?? defaultMaxConnections;
   server.server.on("drop", () => options.onConnectionDropped?.());
   server.decorateRequest("traceId", "");
-  server.addHook("onRequest", async (request, reply) => beginAnswer(presentation, request, reply));
+  server.addHook("onRequest", async (request, reply) => {
+    beginAnswer(presentation, request, reply);
+    requireHost(request);
+  });
   addCors(server, options.corsOrigins ?? [], options.serversOnly);
   if (options.overload !== undefined) shedOverload(server, { ...options.overload, log: options.log, presentation });
   parseJsonStrictly(server);
@@ -92,6 +103,11 @@ function beginAnswer({ idHeader, newId }: Presentation, request: FastifyRequest,
   reply.header(idHeader, request.traceId);
   reply.header("x-content-type-options", "nosniff");
   reply.header("cache-control", "no-store");
+}
+
+/** HTTP/1.1 demands it; without it a proxy and this server may disagree about whom a request is for. */
+function requireHost({ raw, headers }: FastifyRequest): void {
+  if (raw.httpVersion === "1.1" && headers.host === undefined) throw invalidRequest([{ fieldName: "Host", message: "header is missing" }]);
 }
 
 /** Faults of ours are logged as errors, what a dependency or overload causes as warnings, what a caller causes for debugging only. */

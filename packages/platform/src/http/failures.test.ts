@@ -222,6 +222,8 @@ test.each([
   ["a TLS handshake", Uint8Array.of(0x16, 0x03, 0x01, 0x00, 0xf8, 0x01, 0x00, 0x00, 0xf4, 0x03, 0x03), 400],
   ["two lengths", "POST /v1/things HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\na", 400],
   ["a length and chunks", "POST /v1/things HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n", 400],
+  ["an expectation that nobody meets", "GET /v1/things/a HTTP/1.1\r\nhost: x\r\nexpect: banana\r\n\r\n", 417],
+  ["a tunnel", "CONNECT example.com:443 HTTP/1.1\r\nhost: example.com\r\n\r\n", 400],
 ])("%s are answered with the envelope", async (_what, bytes, status) => {
   const server = await start();
   const received = await server.raw(bytes);
@@ -230,6 +232,15 @@ test.each([
   const { error, traceId } = JSON.parse(body) as Answer["body"];
   expect(error).toEqual({ code: "INVALID_REQUEST", message: expect.any(String), details: { fields: [] }, retryable: false });
   expect(head).toContain(`x-trace-id: ${String(traceId)}`);
+});
+
+test("a request without a host is refused by name, and one of HTTP/1.0 needs none", async () => {
+  const server = await start();
+  const received = await server.raw("GET /v1/things/thg_1 HTTP/1.1\r\nconnection: close\r\n\r\n");
+  const [head = "", body = ""] = received.split("\r\n\r\n");
+  expect(head).toMatch(/^HTTP\/1\.1 400 /);
+  expect(JSON.parse(body)).toMatchObject({ error: { code: "INVALID_REQUEST", details: { fields: [{ fieldName: "Host" }] } } });
+  expect(await server.raw("GET /v1/things/thg_1 HTTP/1.0\r\n\r\n")).toMatch(/^HTTP\/1\.1 200 /);
 });
 
 test("an error that nobody foresaw is answered without its words and logged with them", async () => {
