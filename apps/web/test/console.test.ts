@@ -38,12 +38,20 @@ describe("a person", { timeout: 120_000 }, () => {
     expect(await page.getByText("Not part of the free plan").isVisible()).toBe(true);
     await page.getByRole("button", { name: "Create agent" }).click();
     await page.getByRole("heading", { level: 1, name: "first-agent" }).waitFor();
+    await page.waitForFunction(() => document.activeElement?.id === "main");
     expect(await page.getByText("Agent first-agent is created.").isVisible()).toBe(true);
     expect(await page.getByRole("region", { name: "cURL" }).textContent()).toContain(`${web.stack.endpoints.whs}/v1/invoke/agt_`);
 
     await page.getByRole("navigation", { name: "Console" }).getByRole("link", { name: "Agents" }).click();
     await page.getByRole("link", { name: "first-agent" }).waitFor();
-    expect(await page.evaluate(() => document.activeElement?.id)).toBe("main");
+    await page.getByLabel("Search").fill("nothing-like-it");
+    await page.getByRole("button", { name: "Show" }).click();
+    await page.getByRole("heading", { name: "Nothing matches" }).waitFor();
+    expect(new URL(page.url()).searchParams.get("search")).toBe("nothing-like-it");
+    await page.goto(`${web.url}/agents?search=FIRST&status=created`);
+    await page.getByRole("link", { name: "first-agent" }).waitFor();
+    await page.getByRole("navigation", { name: "Console" }).getByRole("link", { name: "Agents" }).click();
+    await page.waitForURL(`${web.url}/agents`);
 
     await page.getByRole("button", { name: "Account of Grace Hopper" }).click();
     await page.getByRole("button", { name: "Sign out" }).click();

@@ -70,6 +70,7 @@ function SortLink<Row>({
   const next = new URLSearchParams(search);
   next.set("sort", direction === "ascending" ? `-${column.key}` : column.key);
   next.delete("cursor");
+  next.delete("page");
   const Icon = direction === "descending" ? ArrowDown : ArrowUp;
   return (
     <Link to={`?${next.toString()}`} preventScrollReset className="inline-flex items-center gap-1 hover:text-text">
@@ -83,23 +84,29 @@ function cellClass<Row>({ align, optional }: Column<Row>, rest: string): string 
   return classNames("px-4 align-top", rest, align === "end" && "text-right tabular-nums", optional === true && "hidden md:table-cell");
 }
 
-/** Pages of a list with cursors: forward by the API's cursor, back to the first page. */
-export function Pager({ nextCursor }: { nextCursor: string | null }) {
+interface PagerProps {
+  /** What the next page is called in the URL: an API's `nextCursor`; null at the end. */
+  next: string | null;
+  parameter?: "cursor" | "page";
+}
+
+/** Pages of a list: forward, and back to the first. */
+export function Pager({ next: value, parameter = "cursor" }: PagerProps) {
   const [search] = useSearchParams();
-  if (nextCursor === null && !search.has("cursor")) return null;
+  if (value === null && !search.has(parameter)) return null;
   const first = new URLSearchParams(search);
-  first.delete("cursor");
+  first.delete(parameter);
   const next = new URLSearchParams(search);
-  if (nextCursor !== null) next.set("cursor", nextCursor);
+  if (value !== null) next.set(parameter, value);
   const link = "inline-flex min-h-9 items-center rounded-md border border-line-strong bg-surface px-3 font-medium hover:bg-hover";
   return (
     <nav aria-label="Pages" className="mt-4 flex justify-end gap-2">
-      {search.has("cursor") && (
+      {search.has(parameter) && (
         <Link to={`?${first.toString()}`} className={link}>
           First page
         </Link>
       )}
-      {nextCursor !== null && (
+      {value !== null && (
         <Link to={`?${next.toString()}`} className={link}>
           Next page
         </Link>

@@ -1,15 +1,21 @@
 import type { AgentStatus } from "@whs/api";
 import { Badge, type BadgeTone } from "../../ui/badge.tsx";
 
-const STATES: Readonly<Record<AgentStatus, { label: string; tone: BadgeTone }>> = {
-  created: { label: "Not deployed", tone: "neutral" },
-  deploying: { label: "Deploying", tone: "accent" },
-  active: { label: "Active", tone: "good" },
-  error: { label: "Error", tone: "bad" },
-  disabled: { label: "Disabled", tone: "warn" },
+export const statusNames: Readonly<Record<AgentStatus, string>> = {
+  created: "Not deployed",
+  deploying: "Deploying",
+  active: "Active",
+  error: "Error",
+  disabled: "Disabled",
+};
+const TONES: Readonly<Record<AgentStatus, BadgeTone>> = {
+  created: "neutral",
+  deploying: "accent",
+  active: "good",
+  error: "bad",
+  disabled: "warn",
 };
 
 export function StatusBadge({ status }: { status: AgentStatus }) {
-  const { label, tone } = STATES[status];
-  return <Badge tone={tone}>{label}</Badge>;
+  return <Badge tone={TONES[status]}>{statusNames[status]}</Badge>;
 }
