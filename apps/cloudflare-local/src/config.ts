@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { isLoopback, parseEnvironment, requireSocketRoom } from "@whs/platform/config";
+import { ConfigurationError, isLoopback, parseEnvironment } from "@whs/platform/config";
 import { z } from "zod";
 
 const environmentSchema = z.object({
@@ -31,7 +31,10 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env) {
   const read = parseEnvironment(environmentSchema, environment);
   const dataDir = resolve(read.WHS_DATA_DIR);
   const folder = resolve(dataDir, "cloudflare-local");
-  requireSocketRoom("WHS_DATA_DIR", folder, MAX_FOLDER_BYTES);
+  if (Buffer.byteLength(folder) > MAX_FOLDER_BYTES)
+    throw new ConfigurationError(
+      `Cannot start:\n  WHS_DATA_DIR: ${folder} is too long for unix sockets (at most ${MAX_FOLDER_BYTES} bytes)`,
+    );
   return {
     folder,
     masterKeyFile: resolve(read.WHS_MASTER_KEY_FILE ?? resolve(folder, "master.key")),

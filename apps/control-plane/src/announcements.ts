@@ -4,7 +4,8 @@ import { type Kysely, sql } from "kysely";
 import { randomUUID } from "node:crypto";
 import type { Schema } from "./database.ts";
 
-export type Topic = "route" | "user" | "slots";
+/** Of a `call`, it is to be stopped that is told. */
+export type Topic = "route" | "user" | "slots" | "call";
 
 export interface AnnouncementListener {
   /** Acknowledged once what it returns has resolved. */

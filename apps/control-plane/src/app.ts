@@ -42,7 +42,7 @@ import { bindDeployments, bindLogIngestion, createOwnLines, openBuildSandbox } f
 import { bindInvocations, createGateway, openStreams } from "./features/invocations/index.ts";
 import { bindInstalls, createMarketplace, deployWhenSecretsAreSet } from "./features/installs/index.ts";
 import { createRequestLimits, recordPlans } from "./features/limits/index.ts";
-import { bindProtocols } from "./features/protocols/index.ts";
+import { bindProtocols, createRunningCalls } from "./features/protocols/index.ts";
 import { bindRuntime } from "./features/runtime/index.ts";
 import { bindOperator, requireOperator } from "./features/operator/index.ts";
 import { bindSecrets } from "./features/secrets/index.ts";
@@ -147,10 +147,12 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
   });
   const verifyJwt = createJwtVerifier({ ...config.oidc, now });
   const authenticator = createAuthenticator({ db: database.kysely, verifyJwt, now, log, hearsChanges: () => announcements.connected });
+  const calls = createRunningCalls();
   announcements.subscribe({
     forget: (topic, id) => {
       if (topic === "route") return gateway.routing.forget(id);
       if (topic === "slots") return gateway.limits.slots.giveBack(id);
+      if (topic === "call") return calls.cancel(id);
       authenticator.forgetUser(id);
       // The plan may be another one now.
       gateway.limits.budgets.giveBack(id);
@@ -265,7 +267,12 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
   bindUploads(bindForUsers, config.maxUploadBytes);
   bindDeployments(bindForUsers);
   bindInvocations(bindForUsers, gateway);
-  bindProtocols((presentation) => observeRefusals(createBinder(server, { ...forUsers, presentation }), metrics), gateway);
+  bindProtocols((presentation) => observeRefusals(createBinder(server, { ...forUsers, presentation }), metrics), {
+    gateway,
+    calls,
+    cancelCall: (key) => announcements.announce("call", key),
+    publicUrl: config.publicUrl,
+  });
   bindUsage(bindForUsers);
   bindAudit(bindForUsers);
   bindRuntime(bindForUsers);

@@ -81,7 +81,7 @@ export interface EventStream {
   /** Sends an event with the next id; resolves when the connection can take more, or is closed. */
   send(event: string, data: unknown): Promise<void>;
   /** Sends whole events as they are, likewise. */
-  write(text: string): Promise<void>;
+  write: (text: string) => Promise<void>;
   end(): void;
   /** Breaks the connection. */
   cut: () => void;

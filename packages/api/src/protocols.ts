@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { errorStatus, type ErrorCode } from "./errors.ts";
 import { agUiEvents } from "./schemas/ag-ui.ts";
+import { jsonRpcFailure } from "./schemas/json-rpc.ts";
 
 /** An open protocol beside the API's own: its endpoints answer in its form, and bear the trace id in headers alone. */
 export interface Protocol {
@@ -22,3 +23,6 @@ export const openAi: Protocol = {
   }),
   statuses: { ...errorStatus, LIMIT_EXCEEDED: 429 },
 };
+
+/** What the transport refuses is a JSON-RPC error with a status; what a tool answers is a result, whatever came of it. */
+export const mcp: Protocol = { name: "mcp", failure: jsonRpcFailure, statuses: errorStatus };

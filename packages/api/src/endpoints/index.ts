@@ -7,6 +7,7 @@ import * as deployments from "./deployments.ts";
 import * as installs from "./installs.ts";
 import * as internal from "./internal.ts";
 import * as invocations from "./invocations.ts";
+import * as mcp from "./mcp.ts";
 import * as openAi from "./open-ai.ts";
 import * as operator from "./operator.ts";
 import * as runtime from "./runtime.ts";
@@ -29,7 +30,7 @@ export const whsEndpoints = {
 };
 
 /** Every endpoint that speaks an open protocol, by export name. */
-export const protocolEndpoints = { ...openAi, ...agUi };
+export const protocolEndpoints = { ...openAi, ...agUi, ...mcp };
 
 export const whsApiInfo = {
   title: "WebHost Systems",

@@ -8,7 +8,7 @@ import { addCors } from "./cors.ts";
 import { toAppError } from "./errors.ts";
 import { parseJsonStrictly } from "./json-body.ts";
 import { type OverloadOptions, shedOverload } from "./overload.ts";
-import { type Presentation, presentationOf, tracePresentation } from "./presentation.ts";
+import { originOf, type Presentation, presentationOf, tracePresentation } from "./presentation.ts";
 
 export interface HttpOptions {
   log: Logger;
@@ -119,7 +119,7 @@ function sendError(
 ): FastifyReply {
   const appError = toAppError(error);
   const { traceId, method } = request;
-  const { status, body, headers } = presentationOf(request, presentation).failure(appError, traceId);
+  const { status, body, headers } = presentationOf(request, presentation).failure(appError, traceId, originOf(request));
   const fields = { traceId, method, route: request.routeOptions.url, code: appError.code };
   if (appError.code === "INTERNAL") log.error({ ...fields, err: appError.cause ?? appError }, appError.message);
   else if (appError.status >= 500) log.warn({ ...fields, err: appError.cause ?? appError }, appError.message);

@@ -8,7 +8,7 @@ import { defaultBodyBytes } from "./app.ts";
 import { hashingStream, type HashingStream, requireLength } from "./byte-body.ts";
 import { isFresh } from "./fresh.ts";
 import { type IdempotencyGuard, type IdempotentAnswer, parseIdempotencyKey, requireIdempotencyKey, runOnce } from "./idempotent-request.ts";
-import { type Presentation, storedError, tracePresentation } from "./presentation.ts";
+import { originOf, type Presentation, storedError, tracePresentation } from "./presentation.ts";
 import { answersHead } from "./unknown-routes.ts";
 import { parseInput } from "./validation.ts";
 
@@ -166,7 +166,7 @@ function send<C>(
 ): FastifyReply {
   const id = presentation.idField === null ? {} : { [presentation.idField]: httpRequest.traceId };
   if (answer.status >= 400) {
-    const failure = presentation.failure(storedError(answer.status, answer.body), httpRequest.traceId);
+    const failure = presentation.failure(storedError(answer.status, answer.body), httpRequest.traceId, originOf(request));
     return sendJson(reply.code(failure.status), failure.body);
   }
   reply.code(answer.status);

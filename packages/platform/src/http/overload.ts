@@ -2,7 +2,7 @@ import { AppError } from "@whs/platform/errors";
 import type { Logger } from "@whs/platform/log";
 import type { FastifyInstance } from "fastify";
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import { type Presentation, presentationOf } from "./presentation.ts";
+import { originOf, type Presentation, presentationOf } from "./presentation.ts";
 
 export type OverloadReason = "in_flight" | "event_loop" | "database";
 
@@ -60,7 +60,7 @@ export function shedOverload(server: FastifyInstance, options: OverloadOptions &
     }
     const refusal = new AppError("UNAVAILABLE", "There is too much to do right now; try again in a moment.", { retryAfterSeconds });
     request.raw.resume();
-    const { status, body, headers } = presentationOf(request, options.presentation).failure(refusal, request.traceId);
+    const { status, body, headers } = presentationOf(request, options.presentation).failure(refusal, request.traceId, originOf(request));
     return reply
       .code(status)
       .headers({ ...refusal.headers, ...headers })

@@ -9,8 +9,8 @@ export interface Presentation {
   /** Field of every JSON answer with the request's id; null where the header alone bears it. */
   idField: string | null;
   newId: () => string;
-  /** Status and body of a failure, and headers beyond the error's own. */
-  failure: (error: AppError, id: string) => { status: number; body: object; headers?: Readonly<Record<string, string>> };
+  /** Status and body of a failure, and headers beyond the error's own. `origin` is where the caller reached the service, once that is known. */
+  failure: (error: AppError, id: string, origin?: string) => { status: number; body: object; headers?: Readonly<Record<string, string>> };
 }
 
 declare module "fastify" {
@@ -23,6 +23,11 @@ declare module "fastify" {
 /** How the route that a request matched answers; the server's way where it has none of its own. */
 export function presentationOf(request: FastifyRequest, ofServer: Presentation): Presentation {
   return request.routeOptions.config.presentation ?? ofServer;
+}
+
+/** Scheme, host and port that a request was sent to, as the caller or a trusted proxy names them. */
+export function originOf({ protocol, host }: FastifyRequest): string {
+  return `${protocol}://${host}`;
 }
 
 /** `{ error: { code, message, details, retryable }, traceId }`. */

@@ -3,15 +3,7 @@ import type { Endpoint } from "@whs/api";
 import { createLogger } from "@whs/platform/log";
 import { connect, type AddressInfo } from "node:net";
 import { onTestFinished } from "vitest";
-import {
-  answerUnknownRoutes,
-  type Bind,
-  type Presentation,
-  createBinder,
-  createHttpServer,
-  type BindingOptions,
-  type HttpOptions,
-} from "./index.ts";
+import { answerUnknownRoutes, type Bind, createBinder, createHttpServer, type BindingOptions, type HttpOptions } from "./index.ts";
 
 export interface Answer {
   status: number;
@@ -39,8 +31,7 @@ export interface SendOptions {
 
 interface Options<C> extends Omit<HttpOptions, "log">, Partial<Omit<BindingOptions<C>, "log">> {
   endpoints: readonly Endpoint[];
-  /** `bindAs` binds endpoints with a presentation of their own. */
-  bind: (bind: Bind<C>, bindAs: (presentation: Presentation) => Bind<C>) => void;
+  bind: (bind: Bind<C>) => void;
 }
 
 /** Whoever calls is let in, with an undefined context, unless `authenticate` says otherwise. */
@@ -56,8 +47,7 @@ export async function startTestServer<C = undefined>({
   const log = createLogger({ name: "test", level: "trace", destination });
   const server = createHttpServer({ ...http, log });
   const noKeys = { run: () => Promise.reject(new Error("This test has no idempotency")) };
-  const binding = { log, authenticate: authenticate ?? (async () => undefined as C), idempotency: idempotency ?? noKeys };
-  bind(createBinder(server, binding), (presentation) => createBinder(server, { ...binding, presentation }));
+  bind(createBinder(server, { log, authenticate: authenticate ?? (async () => undefined as C), idempotency: idempotency ?? noKeys }));
   answerUnknownRoutes(server, endpoints);
   await server.listen({ host: "127.0.0.1", port: 0 });
   onTestFinished(async () => {

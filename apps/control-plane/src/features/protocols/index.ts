@@ -3,14 +3,30 @@ import type { Context } from "../../context.ts";
 import type { Gateway } from "../invocations/index.ts";
 import { agUiPresentation } from "./ag-ui/presentation.ts";
 import { bindAgUi } from "./ag-ui/routes.ts";
+import { createRpcPresentation } from "./json-rpc.ts";
+import { bindMcp } from "./mcp/routes.ts";
 import { openAiPresentation } from "./open-ai/presentation.ts";
 import { bindOpenAi } from "./open-ai/routes.ts";
+import { createRunningCalls, type RunningCalls } from "./running-calls.ts";
+
+export { createRunningCalls };
 
 /** Binds endpoints for signed-in users, whose failures have a protocol's own form. */
 type BindInForm = (presentation: Presentation) => Bind<Context>;
 
+export interface ProtocolOptions {
+  gateway: Gateway;
+  calls: RunningCalls;
+  /** Stops a call at every gateway. */
+  cancelCall: (key: string) => Promise<void>;
+  publicUrl: string | undefined;
+}
+
 /** Every open protocol is an adapter over the same invocations. */
-export function bindProtocols(bindInForm: BindInForm, gateway: Gateway): void {
+export function bindProtocols(bindInForm: BindInForm, { gateway, calls, cancelCall, publicUrl }: ProtocolOptions): void {
   bindOpenAi(bindInForm(openAiPresentation), gateway);
   bindAgUi(bindInForm(agUiPresentation), gateway);
+  const metadata = (path: string) => (origin: string) =>
+    `${new URL(publicUrl ?? origin).origin}/.well-known/oauth-protected-resource${path}`;
+  bindMcp(bindInForm(createRpcPresentation(metadata("/mcp"))), { gateway, calls, cancelCall });
 }
