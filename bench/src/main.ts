@@ -5,6 +5,7 @@ import { benchOutage } from "./chaos/outage.ts";
 import { benchCold } from "./cold.ts";
 import { benchDeploy } from "./deploy.ts";
 import { benchInvoke } from "./invoke.ts";
+import { benchProtocols } from "./protocols.ts";
 import { benchRedeem } from "./redeem.ts";
 import { benchRollback } from "./rollback.ts";
 import { benchSearch } from "./search.ts";
@@ -13,6 +14,7 @@ import { benchUsage } from "./usage.ts";
 
 const benchmarks: Readonly<Record<string, { says: string; run: (args: readonly string[]) => Promise<void> }>> = {
   invoke: { says: "the gateway against the same cell called directly on its socket", run: benchInvoke },
+  protocols: { says: "each open protocol's door against /v1/invoke, side by side", run: benchProtocols },
   agents: { says: "what 500 agents that nobody calls take of the memory", run: benchAgents },
   cold: { says: "first answers, beside those of a plain workerd", run: benchCold },
   deploy: { says: "a deploy from accepted to active", run: benchDeploy },

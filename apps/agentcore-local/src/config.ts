@@ -1,24 +1,11 @@
 import { join, resolve } from "node:path";
-import { ConfigurationError, parseEnvironment, reportedVersionsSchema } from "@whs/platform/config";
+import { listSchema, parseEnvironment, reportedVersionsSchema, requireSocketRoom, wholeSchema } from "@whs/platform/config";
 import { logLevels } from "@whs/platform/log";
 import { z } from "zod";
 
-const whole = (minimum: number, maximum: number) =>
-  z
-    .string()
-    .regex(/^\d{1,12}$/)
-    .transform(Number)
-    .pipe(z.number().min(minimum).max(maximum));
-const list = z.string().transform((text) =>
-  text
-    .split(",")
-    .map((part) => part.trim())
-    .filter((part) => part !== ""),
-);
-
 const environmentSchema = z.object({
   AGENTCORE_LOCAL_HOST: z.string().default("127.0.0.1").describe("an address to listen on"),
-  AGENTCORE_PORT: whole(0, 65_535).default(8790).describe("a port number, 0 for a free one"),
+  AGENTCORE_PORT: wholeSchema(0, 65_535).default(8790).describe("a port number, 0 for a free one"),
   AGENTCORE_LOCAL_ACCESS_KEY_ID: z
     .string()
     .regex(/^[\w-]{8,128}$/, "must be 8 to 128 letters, digits, _ or -")
@@ -42,17 +29,23 @@ const environmentSchema = z.object({
   DOCKER_HOST: z.string().optional().describe("where Docker's daemon listens"),
   HOME: z.string().optional(),
   XDG_RUNTIME_DIR: z.string().optional(),
-  AGENTCORE_LOCAL_MEMORY_MB: whole(128, 1_048_576).default(1024).describe("megabytes that one session may use, from 128"),
-  AGENTCORE_LOCAL_MAX_PROCESSES: whole(32, 100_000).default(256).describe("threads of one session, from 32"),
-  AGENTCORE_LOCAL_MAX_FILES: whole(256, 1_048_576).default(4096).describe("open files of one process of a session, from 256"),
-  AGENTCORE_LOCAL_MAX_SESSIONS: whole(1, 10_000).default(64).describe("sessions of runtimes that run at once, from 1"),
-  AGENTCORE_LOCAL_MAX_TOOL_SESSIONS: whole(1, 10_000).default(16).describe("code interpreter and browser sessions at once, each, from 1"),
-  AGENTCORE_LOCAL_MAX_RUNTIMES: whole(1, 100_000).default(1000).describe("runtimes, from 1; 1000 on AWS"),
-  AGENTCORE_LOCAL_MAX_ENDPOINTS: whole(1, 100_000).default(10).describe("endpoints of one runtime, from 1; 10 on AWS"),
-  AGENTCORE_LOCAL_START_SECONDS: whole(1, 600).default(60).describe("seconds in which a container must answer its first ping, 1 to 600"),
-  AGENTCORE_LOCAL_REGISTRY_MB: whole(16, 1_048_576).default(20_480).describe("megabytes that pushed images may take, from 16"),
+  AGENTCORE_LOCAL_MEMORY_MB: wholeSchema(128, 1_048_576).default(1024).describe("megabytes that one session may use, from 128"),
+  AGENTCORE_LOCAL_MAX_PROCESSES: wholeSchema(32, 100_000).default(256).describe("threads of one session, from 32"),
+  AGENTCORE_LOCAL_MAX_FILES: wholeSchema(256, 1_048_576).default(4096).describe("open files of one process of a session, from 256"),
+  AGENTCORE_LOCAL_MAX_SESSIONS: wholeSchema(1, 10_000).default(64).describe("sessions of runtimes that run at once, from 1"),
+  AGENTCORE_LOCAL_MAX_TOOL_SESSIONS: wholeSchema(1, 10_000)
+    .default(16)
+    .describe("code interpreter and browser sessions at once, each, from 1"),
+  AGENTCORE_LOCAL_MAX_RUNTIMES: wholeSchema(1, 100_000).default(1000).describe("runtimes, from 1; 1000 on AWS"),
+  AGENTCORE_LOCAL_MAX_ENDPOINTS: wholeSchema(1, 100_000).default(10).describe("endpoints of one runtime, from 1; 10 on AWS"),
+  AGENTCORE_LOCAL_START_SECONDS: wholeSchema(1, 600)
+    .default(60)
+    .describe("seconds in which a container must answer its first ping, 1 to 600"),
+  AGENTCORE_LOCAL_REGISTRY_MB: wholeSchema(16, 1_048_576).default(20_480).describe("megabytes that pushed images may take, from 16"),
   WHS_REPORTED_VERSIONS: reportedVersionsSchema,
-  WHS_CELL_EGRESS_ALLOW: list.default([]).describe("comma-separated host:port of private addresses that agents may reach nevertheless"),
+  WHS_CELL_EGRESS_ALLOW: listSchema
+    .default([])
+    .describe("comma-separated host:port of private addresses that agents may reach nevertheless"),
   WHS_CELL_EGRESS_RULES_FILE: z.string().optional().describe("a JSON file with the hosts that an agent may reach"),
 });
 
@@ -66,11 +59,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env) {
   const values = parseEnvironment(environmentSchema, environment);
   const dataDir = resolve(values.WHS_DATA_DIR);
   const runDir = resolve(values.WHS_RUN_DIR ?? join(dataDir, "run"));
-  if (Buffer.byteLength(runDir) > MAX_RUN_DIR_BYTES) {
-    throw new ConfigurationError(
-      `Cannot start:\n  WHS_RUN_DIR: ${runDir} is too long for unix sockets (a directory of at most ${MAX_RUN_DIR_BYTES} bytes)`,
-    );
-  }
+  requireSocketRoom("WHS_RUN_DIR", runDir, MAX_RUN_DIR_BYTES);
   return {
     host: values.AGENTCORE_LOCAL_HOST,
     port: values.AGENTCORE_PORT,

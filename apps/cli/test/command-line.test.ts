@@ -38,6 +38,15 @@ afterEach(async () => {
   runner.remove();
 });
 
+test("how a client talks to an agent is printed with the token's variable in place of the token", async () => {
+  api.answer((_, response) => json(response, 200, agentPage));
+  const { stdout, stderr, exitCode } = await run(["agents", "connect", "echo", "--client", "openai"], signedIn);
+  expect(exitCode).toBe(0);
+  expect(stdout).toContain(`baseURL: "${api.url}/v1", apiKey: process.env.WHS_API_TOKEN`);
+  expect(stdout + stderr).not.toContain("whs_test");
+  expect(stderr).toContain("--scope invoke");
+});
+
 describe("exit codes", () => {
   test("a command that did its work ends with 0", async () => {
     api.answer((_, response) => json(response, 200, agentPage));

@@ -1,10 +1,12 @@
 /** What people do with `whs`, on a whole stack: real database, identity service, API and workerd. */
 import { FREE_PORTS, startStack, type Stack } from "@whs/stack";
+import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { promisify } from "node:util";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { createRunner, type Outcome, type RunOptions } from "./run-whs.ts";
 
@@ -74,6 +76,15 @@ function changeManifest(folder: string, change: (manifest: Record<string, unknow
   const manifest = JSON.parse(readFileSync(file, "utf8")) as Record<string, unknown>;
   change(manifest);
   writeFileSync(file, JSON.stringify(manifest, null, 2));
+}
+
+/** Runs the text of a module where this repository's packages can be imported. @returns what it printed */
+async function runModule(text: string, env: Record<string, string>): Promise<string> {
+  const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "--eval", text], {
+    cwd: import.meta.dirname,
+    env,
+  });
+  return stdout;
 }
 
 async function eventually<T>(look: () => Promise<T | undefined>): Promise<T> {
@@ -173,6 +184,20 @@ describe("the examples", () => {
     },
   );
 });
+
+test("what agents connect prints runs as it is, by each client", async () => {
+  const { jwt } = await signUp();
+  const env = { WHS_API_URL: whs(), WHS_API_TOKEN: jwt };
+  await succeed(runner.run(["deploy", path.join(EXAMPLES, "session-counter")], { env }));
+  const { stdout: token } = await succeed(runner.run(["tokens", "create", "clients", "--scope", "invoke"], { env }));
+  const said = await Promise.all(
+    ["openai", "ai-sdk", "ag-ui"].map(async (client) => {
+      const { stdout } = await succeed(runner.run(["agents", "connect", "session-counter", "--client", client], { env }));
+      return runModule(stdout, { WHS_API_TOKEN: token.trim() });
+    }),
+  );
+  expect(said).toEqual(said.map(() => expect.stringContaining("turn 1: Hello")));
+}, 120_000);
 
 test("chat keeps to one session", async () => {
   const run = await asNewPerson();

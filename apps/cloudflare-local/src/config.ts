@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { ConfigurationError, isLoopback, parseEnvironment } from "@whs/platform/config";
+import { isLoopback, parseEnvironment, requireSocketRoom } from "@whs/platform/config";
 import { z } from "zod";
 
 const environmentSchema = z.object({
@@ -31,10 +31,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env) {
   const read = parseEnvironment(environmentSchema, environment);
   const dataDir = resolve(read.WHS_DATA_DIR);
   const folder = resolve(dataDir, "cloudflare-local");
-  if (Buffer.byteLength(folder) > MAX_FOLDER_BYTES)
-    throw new ConfigurationError(
-      `Cannot start:\n  WHS_DATA_DIR: ${folder} is too long for unix sockets (at most ${MAX_FOLDER_BYTES} bytes)`,
-    );
+  requireSocketRoom("WHS_DATA_DIR", folder, MAX_FOLDER_BYTES);
   return {
     folder,
     masterKeyFile: resolve(read.WHS_MASTER_KEY_FILE ?? resolve(folder, "master.key")),

@@ -1,4 +1,4 @@
-import { ConfigurationError, isLoopback } from "@whs/platform/config";
+import { ConfigurationError, isLoopback, listSchema } from "@whs/platform/config";
 import type { AgentcoreProviderOptions } from "@whs/runtimes/agentcore";
 import path from "node:path";
 import { z } from "zod";
@@ -10,16 +10,7 @@ export type AgentcoreSettings = Omit<AgentcoreProviderOptions, "readSecret" | "r
 
 const seconds = (fallback: number) => z.coerce.number().int().min(60).max(28_800).default(fallback).describe("60 to 28800 seconds");
 const dollars = (fallback: number) => z.coerce.number().min(0).default(fallback).describe("US dollars");
-const list = z
-  .string()
-  .default("")
-  .transform((text) =>
-    text
-      .split(",")
-      .map((item) => item.trim())
-      .filter((item) => item !== ""),
-  )
-  .describe("comma-separated ids");
+const list = listSchema.default([]).describe("comma-separated ids");
 const regionSchema = z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, "must be a region such as us-east-1");
 
 /** The variables of the AgentCore runtime, for the configuration's schema. */

@@ -274,6 +274,34 @@ describe("models", () => {
   });
 });
 
+describe("an agent's name", () => {
+  it("is followed when it changes, and finds the agent that has it now", async () => {
+    const ask = async (model: string) => (await client().chat.completions.create({ model, messages: say("x") })).model;
+    const rename = (id: string, name: string) => bed.owner.request("PATCH", `/v1/agents/${id}`, { name });
+    expect(await ask("echo")).toBe("echo");
+    await rename(bed.echoId, "parrot");
+    expect(await failureOf(ask("echo"))).toMatchObject({ status: 404, code: "model_not_found" });
+    expect(await ask("parrot")).toBe("parrot");
+    await rename(bed.counterId, "echo");
+    expect((await client().chat.completions.create({ model: "echo", messages: say("x") })).choices[0]?.message.content).toBe("turn 1: x ");
+    await rename(bed.counterId, "counter");
+    await rename(bed.echoId, "echo");
+    expect(await ask(bed.echoId)).toBe("echo");
+  });
+
+  it("leads nowhere while the agent is disabled", async () => {
+    await bed.owner.request("POST", `/v1/agents/${bed.echoId}/disable`);
+    try {
+      const refusal = client().chat.completions.create({ model: "echo", messages: say("x") });
+      expect(await failureOf(refusal)).toMatchObject({ status: 409, code: "conflict" });
+      expect((await client().models.list()).data.map(({ id }) => id)).toEqual(["counter"]);
+      expect(await failureOf(client().models.retrieve("echo"))).toMatchObject({ status: 404 });
+    } finally {
+      await bed.owner.request("POST", `/v1/agents/${bed.echoId}/enable`);
+    }
+  });
+});
+
 describe("refusals have OpenAI's form", () => {
   const chat = (options: Partial<OpenAI.ChatCompletionCreateParamsNonStreaming> = {}, key = bed.owner.key) =>
     failureOf(clientOf(key, { maxRetries: 0 }).chat.completions.create({ model: "echo", messages: say("x"), ...options }));

@@ -1,20 +1,7 @@
 import { isIP } from "node:net";
 import { join, resolve } from "node:path";
-import { parseEnvironment, ConfigurationError, reportedVersionsSchema } from "@whs/platform/config";
+import { listSchema, parseEnvironment, reportedVersionsSchema, requireSocketRoom, wholeSchema } from "@whs/platform/config";
 import { z } from "zod";
-
-const whole = (minimum: number, maximum: number) =>
-  z
-    .string()
-    .regex(/^\d{1,12}$/)
-    .transform(Number)
-    .pipe(z.number().min(minimum).max(maximum));
-const list = z.string().transform((text) =>
-  text
-    .split(",")
-    .map((part) => part.trim())
-    .filter((part) => part !== ""),
-);
 
 const isServer = (server: string) =>
   isIP(server) !== 0 || isIP(/^(?:\[(.+)\]|([^:]+)):\d{1,5}$/.exec(server)?.slice(1).join("") ?? "") !== 0;
@@ -42,32 +29,42 @@ const environmentSchema = z.object({
     .enum(["auto", "bubblewrap", "none"])
     .default("auto")
     .describe("auto, bubblewrap (refuse to start without it) or none"),
-  WHS_CELL_MEMORY_MB: whole(128, 1_048_576).default(512).describe("megabytes that one tenant's process may use, from 128"),
-  WHS_CELL_HEAP_MB: whole(32, 1_048_576).default(128).describe("megabytes of JavaScript heap for one isolate, from 32"),
-  WHS_CELL_MAX_RUNNING: whole(1, 100_000).default(200).describe("tenants' processes at once, from 1"),
-  WHS_CELL_MAX_INVOCATIONS: whole(1, 10_000).default(2000).describe("invocations at once in one tenant's process, 1 to 10000"),
-  WHS_CELL_MAX_FILES: whole(256, 1_048_576).default(16_384).describe("open files of one tenant's process, from 256"),
-  WHS_CELL_MAX_PROCESSES: whole(16, 100_000).default(128).describe("threads of one tenant's process, from 16"),
-  WHS_CELL_CPU_PERCENT: whole(10, 100_000).default(200).describe("percent of one processor that a tenant's process may use, from 10"),
-  WHS_CELL_MAX_LOADS: whole(10, 100_000).default(200).describe("versions loaded before a tenant's process is recycled, from 10"),
-  WHS_CELL_STORAGE_MB: whole(1, 100_000_000).default(1024).describe("megabytes that one tenant's sessions may take on the disk, from 1"),
-  WHS_CELL_IDLE_SECONDS: whole(1, 86_400).default(600).describe("seconds without invocations after which a process stops, 1 to 86400"),
-  WHS_CELL_HEARTBEAT_MS: whole(50, 60_000).default(500).describe("milliseconds between heartbeats, 50 to 60000"),
-  WHS_CELL_HEARTBEAT_CPU_MS: whole(100, 600_000)
+  WHS_CELL_MEMORY_MB: wholeSchema(128, 1_048_576).default(512).describe("megabytes that one tenant's process may use, from 128"),
+  WHS_CELL_HEAP_MB: wholeSchema(32, 1_048_576).default(128).describe("megabytes of JavaScript heap for one isolate, from 32"),
+  WHS_CELL_MAX_RUNNING: wholeSchema(1, 100_000).default(200).describe("tenants' processes at once, from 1"),
+  WHS_CELL_MAX_INVOCATIONS: wholeSchema(1, 10_000).default(2000).describe("invocations at once in one tenant's process, 1 to 10000"),
+  WHS_CELL_MAX_FILES: wholeSchema(256, 1_048_576).default(16_384).describe("open files of one tenant's process, from 256"),
+  WHS_CELL_MAX_PROCESSES: wholeSchema(16, 100_000).default(128).describe("threads of one tenant's process, from 16"),
+  WHS_CELL_CPU_PERCENT: wholeSchema(10, 100_000).default(200).describe("percent of one processor that a tenant's process may use, from 10"),
+  WHS_CELL_MAX_LOADS: wholeSchema(10, 100_000).default(200).describe("versions loaded before a tenant's process is recycled, from 10"),
+  WHS_CELL_STORAGE_MB: wholeSchema(1, 100_000_000)
+    .default(1024)
+    .describe("megabytes that one tenant's sessions may take on the disk, from 1"),
+  WHS_CELL_IDLE_SECONDS: wholeSchema(1, 86_400)
+    .default(600)
+    .describe("seconds without invocations after which a process stops, 1 to 86400"),
+  WHS_CELL_HEARTBEAT_MS: wholeSchema(50, 60_000).default(500).describe("milliseconds between heartbeats, 50 to 60000"),
+  WHS_CELL_HEARTBEAT_CPU_MS: wholeSchema(100, 600_000)
     .default(1500)
     .describe("milliseconds of computing without an answer to a heartbeat, from 100"),
-  WHS_CELL_HEARTBEAT_WALL_MS: whole(100, 600_000).default(15_000).describe("milliseconds without an answer to a heartbeat, from 100"),
-  WHS_CELL_EGRESS_ALLOW: list.default([]).describe("comma-separated host:port of private addresses that agents may reach nevertheless"),
+  WHS_CELL_HEARTBEAT_WALL_MS: wholeSchema(100, 600_000).default(15_000).describe("milliseconds without an answer to a heartbeat, from 100"),
+  WHS_CELL_EGRESS_ALLOW: listSchema
+    .default([])
+    .describe("comma-separated host:port of private addresses that agents may reach nevertheless"),
   WHS_CELL_EGRESS_RULES_FILE: z
     .string()
     .optional()
     .describe('a JSON file { "agents": { "<agentId>": ["api.example.com", "*.example.org"] } }'),
-  WHS_CELL_EGRESS_DNS: list
+  WHS_CELL_EGRESS_DNS: listSchema
     .refine((servers) => servers.every(isServer))
     .default([])
     .describe("comma-separated addresses of DNS servers for the names that agents use, with :port if it is not 53"),
-  WHS_CELL_LOG_LINES_PER_SECOND: whole(1, 100_000).default(200).describe("log lines a second of one deployment that are kept, from 1"),
-  WHS_TELEMETRY_JOURNAL_MB: whole(1, 1_048_576).default(256).describe("megabytes of events kept while the control plane is away, from 1"),
+  WHS_CELL_LOG_LINES_PER_SECOND: wholeSchema(1, 100_000)
+    .default(200)
+    .describe("log lines a second of one deployment that are kept, from 1"),
+  WHS_TELEMETRY_JOURNAL_MB: wholeSchema(1, 1_048_576)
+    .default(256)
+    .describe("megabytes of events kept while the control plane is away, from 1"),
   WHS_REPORTED_VERSIONS: reportedVersionsSchema,
   WHS_PRICE_MILLION_REQUESTS: z.coerce.number().min(0).default(0.3).describe("US dollars"),
   WHS_PRICE_MILLION_COMPUTE_MS: z.coerce.number().min(0).default(0.02).describe("US dollars"),
@@ -86,11 +83,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env) {
   const runRoot = resolve(values.WHS_RUN_DIR ?? join(dataDir, "run"));
   const runDir = values.WHS_NODE === undefined ? runRoot : join(runRoot, values.WHS_NODE);
   const storageDir = resolve(values.WHS_STORAGE_DIR ?? join(dataDir, "dataplane"));
-  if (Buffer.byteLength(runDir) > MAX_RUN_DIR_BYTES) {
-    throw new ConfigurationError(
-      `Cannot start:\n  WHS_RUN_DIR: ${runDir} is too long for unix sockets (a directory of at most ${MAX_RUN_DIR_BYTES} bytes)`,
-    );
-  }
+  requireSocketRoom("WHS_RUN_DIR", runDir, MAX_RUN_DIR_BYTES);
   return {
     dataDir,
     runDir,

@@ -1,7 +1,8 @@
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createSessions } from "../src/session/sessions.ts";
 import { complaintsOf, examine, scriptBytesOf } from "./browser.ts";
-import { START_TIMEOUT_MS, startWeb, type WebHarness } from "./harness.ts";
+import { START_TIMEOUT_MS, signUp, startWeb, type WebHarness } from "./harness.ts";
 
 /** What a first visit to a public page may load, compressed. */
 const SCRIPT_BUDGET_BYTES = 100 * 1024;
@@ -162,6 +163,34 @@ describe("every answer", { timeout: 60_000 }, () => {
       { httpOnly: true, sameSite: "Lax", path: "/" },
     ]);
     await page.context().close();
+  });
+
+  test("in a session whose token has ended comes with a new token, until the session is signed out", async () => {
+    const sessions = createSessions({ sessionSecret: web.stack.secrets.WEB_SESSION_SECRET, secure: false });
+    const page = await web.open();
+    await signUp(page, web.url);
+    const context = page.context();
+    const sessionNow = async () => {
+      const cookie = (await context.cookies(web.url)).map(({ name, value }) => `${name}=${value}`).join("; ");
+      return sessions.read(new Request(web.url, { headers: { cookie } }));
+    };
+    const before = await sessionNow();
+    if (before === undefined) throw new Error("Nobody is signed in.");
+    const [ended = ""] = await sessions.keep(new Request(web.url), { ...before, token: "ended", expiresAt: 0 });
+    const value = ended.slice(ended.indexOf("=") + 1, ended.indexOf(";"));
+    await context.addCookies([{ name: "whs_session", value, url: web.url }]);
+    expect((await page.goto(`${web.url}/agents`))?.status()).toBe(200);
+    expect((await sessionNow())?.expiresAt).toBeGreaterThan(Date.now());
+    expect((await sessionNow())?.token).not.toBe("ended");
+
+    await page.getByRole("button", { name: "Account of Ada Lovelace" }).click();
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.getByRole("link", { name: "Create an account" }).waitFor();
+    await context.addCookies([{ name: "whs_session", value, url: web.url }]);
+    await page.goto(`${web.url}/agents`);
+    expect(new URL(page.url()).pathname).toBe("/sign-in");
+    expect(await sessionNow()).toBeUndefined();
+    await context.close();
   });
 
   test("to a sign-in that wants to return elsewhere leads to this app", async () => {

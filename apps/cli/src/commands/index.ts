@@ -12,6 +12,7 @@ import { adminRoles } from "./admin/roles.ts";
 import { adminStats } from "./admin/stats.ts";
 import { adminTier } from "./admin/tier.ts";
 import { adminUser } from "./admin/user.ts";
+import { agentsConnect } from "./agents/connect.ts";
 import { agentsCreate } from "./agents/create.ts";
 import { agentsDelete } from "./agents/delete.ts";
 import { agentsDisable } from "./agents/disable.ts";
@@ -57,7 +58,7 @@ import { tokensList } from "./tokens/list.ts";
 import { tokensRevoke } from "./tokens/revoke.ts";
 
 export const nouns: Readonly<Record<string, string>> = {
-  agents: "List, show, create, change, disable and delete agents",
+  agents: "List, show, connect, create, change, disable and delete agents",
   deployments: "List, show and activate deployments",
   secrets: "Set, list and delete an agent's secrets",
   listings: "Search the marketplace; create, change and follow listings of your own",
@@ -82,6 +83,7 @@ export const commands: readonly Command[] = [
   chat,
   agentsList,
   agentsGet,
+  agentsConnect,
   agentsCreate,
   agentsUpdate,
   agentsDisable,

@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import { z } from "zod";
 
 export { type ReportedVersions, reportedVersionsSchema } from "./reported-versions.ts";
 
@@ -50,6 +50,32 @@ function explain(schema: z.ZodObject, present: Readonly<Record<string, string>>,
 
 function cannotStart(lines: readonly string[]): ConfigurationError {
   return new ConfigurationError(`Cannot start:\n  ${[...new Set(lines)].join("\n  ")}`);
+}
+
+/** A whole number of at most twelve digits. */
+export function wholeSchema(minimum: number, maximum: number) {
+  return z
+    .string()
+    .regex(/^\d{1,12}$/)
+    .transform(Number)
+    .pipe(z.number().min(minimum).max(maximum));
+}
+
+/** Words with commas between them. */
+export const listSchema = z.string().transform((text) =>
+  text
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== ""),
+);
+
+/**
+ * A unix socket's path has at most 107 bytes, of which what comes behind its directory takes a part.
+ * @throws ConfigurationError
+ */
+export function requireSocketRoom(variable: string, directory: string, maxBytes: number): void {
+  if (Buffer.byteLength(directory) <= maxBytes) return;
+  throw cannotStart([`${variable}: ${directory} is too long for unix sockets (a directory of at most ${maxBytes} bytes)`]);
 }
 
 /** Loopback names and addresses, which need no TLS. */

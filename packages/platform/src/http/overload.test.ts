@@ -1,9 +1,11 @@
 import { endpoint } from "@whs/api";
+import { notFound, unauthenticated } from "@whs/platform/errors";
 import { connect } from "node:net";
 import { once } from "node:events";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { z } from "zod";
 import type { OverloadOptions } from "./overload.ts";
+import { type Presentation, tracePresentation } from "./presentation.ts";
 import { startTestServer, type TestServer } from "./start-test-server.ts";
 
 const wait = endpoint({
@@ -120,4 +122,53 @@ test("connections beyond the bound are closed, and the others are served", async
   await once(third, "close");
   sockets[0]?.write("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
   expect(String((await once(sockets[0] as (typeof sockets)[number], "data"))[0])).toContain("200 OK");
+});
+
+test("an endpoint with a form of its own has it for every refusal, from overload to what its handler throws", async () => {
+  const own = endpoint({
+    ...wait,
+    name: "test.own",
+    method: "POST",
+    path: "/own",
+    body: { kind: "json", schema: z.strictObject({ n: z.number() }), maxBytes: 100 },
+  });
+  const presentation: Presentation = {
+    ...tracePresentation,
+    idField: null,
+    failure: (error, id) => ({ status: error.status + 1, body: { said: error.code }, headers: { "x-own": id } }),
+  };
+  let overloaded = false;
+  const server = await startTestServer({
+    endpoints: [wait, own],
+    overload: {
+      maxInFlight: 1_000,
+      maxEventLoopDelayMs: 60_000,
+      maxDatabaseQueue: 0,
+      databaseQueue: () => (overloaded ? 1 : 0),
+      neverShed: [],
+    },
+    authenticate: async (_endpoint, { headers }) => {
+      if (headers["x-stranger"] !== undefined) throw unauthenticated();
+    },
+    bind: (bind, bindAs) => {
+      bind(wait, async () => ({ ok: true }));
+      bindAs(presentation)(own, async (_context, { body }) => {
+        if (body.n === 0) throw notFound("Nothing");
+        return { ok: true };
+      });
+    },
+  });
+  const ask = async (json: unknown, headers: Record<string, string> = {}) => {
+    const { status, body, headers: answered } = await server.send("POST", "/own", { json, headers });
+    expect(answered.get("x-own")).toBe(status === 200 ? null : answered.get("x-trace-id"));
+    return [status, body];
+  };
+  expect(await ask({ n: 1 })).toEqual([200, { ok: true }]);
+  expect(await ask({ n: 0 })).toEqual([405, { said: "NOT_FOUND" }]);
+  expect(await ask({ n: "1" })).toEqual([401, { said: "INVALID_REQUEST" }]);
+  expect(await ask({ n: 1, long: "x".repeat(200) })).toEqual([414, { said: "INVALID_REQUEST" }]);
+  expect(await ask({ n: 1 }, { "x-stranger": "1" })).toEqual([402, { said: "UNAUTHENTICATED" }]);
+  overloaded = true;
+  expect(await ask({ n: 1 })).toEqual([504, { said: "UNAVAILABLE" }]);
+  expect((await server.send("GET", "/wait")).body).toMatchObject({ error: { code: "UNAVAILABLE" } });
 });

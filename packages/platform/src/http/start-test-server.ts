@@ -3,7 +3,15 @@ import type { Endpoint } from "@whs/api";
 import { createLogger } from "@whs/platform/log";
 import { connect, type AddressInfo } from "node:net";
 import { onTestFinished } from "vitest";
-import { answerUnknownRoutes, type Bind, createBinder, createHttpServer, type BindingOptions, type HttpOptions } from "./index.ts";
+import {
+  answerUnknownRoutes,
+  type Bind,
+  type Presentation,
+  createBinder,
+  createHttpServer,
+  type BindingOptions,
+  type HttpOptions,
+} from "./index.ts";
 
 export interface Answer {
   status: number;
@@ -31,7 +39,8 @@ export interface SendOptions {
 
 interface Options<C> extends Omit<HttpOptions, "log">, Partial<Omit<BindingOptions<C>, "log">> {
   endpoints: readonly Endpoint[];
-  bind: (bind: Bind<C>) => void;
+  /** `bindAs` binds endpoints with a presentation of their own. */
+  bind: (bind: Bind<C>, bindAs: (presentation: Presentation) => Bind<C>) => void;
 }
 
 /** Whoever calls is let in, with an undefined context, unless `authenticate` says otherwise. */
@@ -47,7 +56,8 @@ export async function startTestServer<C = undefined>({
   const log = createLogger({ name: "test", level: "trace", destination });
   const server = createHttpServer({ ...http, log });
   const noKeys = { run: () => Promise.reject(new Error("This test has no idempotency")) };
-  bind(createBinder(server, { log, authenticate: authenticate ?? (async () => undefined as C), idempotency: idempotency ?? noKeys }));
+  const binding = { log, authenticate: authenticate ?? (async () => undefined as C), idempotency: idempotency ?? noKeys };
+  bind(createBinder(server, binding), (presentation) => createBinder(server, { ...binding, presentation }));
   answerUnknownRoutes(server, endpoints);
   await server.listen({ host: "127.0.0.1", port: 0 });
   onTestFinished(async () => {

@@ -3,7 +3,7 @@ import { invalidRequest } from "@whs/platform/errors";
 import type { Kysely } from "kysely";
 import type { Schema } from "../../database.ts";
 import type { AgentRow } from "../agents/index.ts";
-import { setKeysOf } from "./store.ts";
+import { setKeysOf } from "../secrets/index.ts";
 
 /** @throws AppError `INVALID_REQUEST` naming what the agent or its secrets lack. */
 export async function checkManifest(

@@ -237,11 +237,6 @@ export function findUploadOfDeployment(db: Kysely<Schema>, id: string) {
   return db.selectFrom("whs.uploads").selectAll().where("id", "=", id).executeTakeFirst();
 }
 
-export async function setKeysOf(db: Kysely<Schema>, agentId: string): Promise<Set<string>> {
-  const rows = await db.selectFrom("whs.secret_refs").select("key").where("agent_id", "=", agentId).execute();
-  return new Set(rows.map(({ key }) => key));
-}
-
 /** What the author set for the runtime, and the owner's plan. */
 export function findSettings(db: Kysely<Schema>, agentId: string) {
   return db

@@ -7,22 +7,13 @@ import type { Context } from "../../context.ts";
 import type { Schema } from "../../database.ts";
 import { type AgentRow, lockAgent, requireAgent, requireRuntime, toAgent } from "../agents/index.ts";
 import { startDeployment, toDeployment } from "../deployments/index.ts";
+import { setKeysOf } from "../secrets/index.ts";
 import { acknowledgeInstallJob } from "./acknowledge-install.ts";
 import { copyBundle, insertOwnUpload, openOwnBundle, type OwnBundle } from "./bundle.ts";
 import { insertClone } from "./insert-clone.ts";
 import type { Marketplace, Redemption } from "./marketplace.ts";
 import { requireStack } from "./require-stack.ts";
-import {
-  findInstall,
-  findInstallOf,
-  findSource,
-  insertInstall,
-  isTaken,
-  type InstallRow,
-  newestDeployment,
-  setKeysOf,
-  type Source,
-} from "./store.ts";
+import { findInstall, findInstallOf, findSource, insertInstall, isTaken, type InstallRow, newestDeployment, type Source } from "./store.ts";
 
 type Answer = AnswerOf<typeof endpoint>;
 

@@ -119,8 +119,3 @@ export function newestDeployment(db: Kysely<Schema>, agentId: string) {
     .limit(1)
     .executeTakeFirst();
 }
-
-export async function setKeysOf(db: Kysely<Schema>, agentId: string): Promise<Set<string>> {
-  const rows = await db.selectFrom("whs.secret_refs").select("key").where("agent_id", "=", agentId).execute();
-  return new Set(rows.map(({ key }) => key));
-}

@@ -99,3 +99,9 @@ export async function readKnownRefs(db: Kysely<Schema>): Promise<Set<string>> {
   for (const { ref } of rows) known.add(ref);
   return known;
 }
+
+/** Keys of the secrets that an agent has. */
+export async function setKeysOf(db: Kysely<Schema>, agentId: string): Promise<Set<string>> {
+  const rows = await db.selectFrom("whs.secret_refs").select("key").where("agent_id", "=", agentId).execute();
+  return new Set(rows.map(({ key }) => key));
+}
