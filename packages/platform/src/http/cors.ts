@@ -9,8 +9,10 @@ const exposedHeaders = [
   "RateLimit-Remaining",
   "RateLimit-Reset",
   "Whs-Redeploy-Required",
+  "X-WHS-Session-Id",
 ].join(", ");
-const allowedHeaders = "Authorization, Content-Type, Idempotency-Key, X-Trace-Id, X-Request-Id, Last-Event-ID, Content-Digest";
+/** Clients of open protocols send headers of their own; the star covers all but `Authorization`, where no cookies are allowed. */
+const allowedHeaders = "Authorization, Content-Type, Idempotency-Key, X-Trace-Id, X-Request-Id, Last-Event-ID, Content-Digest, *";
 const allowedMethods = "GET, POST, PATCH, DELETE";
 const preflightMaxAgeSeconds = "600";
 
