@@ -1,11 +1,9 @@
-import { writeAtomically } from "@whs/artifact/contract";
 import path from "node:path";
 import { command, flag, rest } from "../../command.ts";
 import type { Context } from "../../context.ts";
 import { UsageError } from "../../errors.ts";
 import { type Bundle, buildProject, checksumOf } from "../../project/build-project.ts";
 import { type Project, readProject } from "../../project/read-project.ts";
-import { writeArtifact } from "../../project/write-artifact.ts";
 import { bytes } from "../../terminal/format.ts";
 import type { Style } from "../../terminal/style.ts";
 import { table } from "../../terminal/table.ts";
@@ -49,6 +47,8 @@ async function buildArchive({ output }: Context, project: Project, out: string |
   for (const warning of bundle.warnings) output.note(warning.trimEnd());
   const name = project.manifest.name ?? path.basename(project.folder);
   const file = path.resolve(out ?? path.join(project.folder, "dist", `${name}.tar.gz`));
+  // Loaded here alone: the contract's readers of YAML and versions are a fourth of all modules, and no other command needs them.
+  const { writeAtomically } = await import("@whs/artifact/contract");
   await writeAtomically(file, bundle.archive);
   const shown = path.relative(".", file);
   const answer = {
@@ -76,6 +76,7 @@ async function buildArtifact(
   const name = project ?? (second === undefined ? (first?.manifest.name ?? path.basename(first?.folder ?? "")) : undefined);
   if (name === undefined) throw new UsageError("An artifact of several agents needs a name: --project <name>");
   const folder = path.resolve(out ?? "dist/artifact");
+  const { writeArtifact } = await import("../../project/write-artifact.ts");
   const written = await writeArtifact(projects, {
     project: name,
     env,

@@ -6,7 +6,6 @@ import { command, optional } from "../../command.ts";
 import type { Context } from "../../context.ts";
 import { createLogView } from "../../dev/follow-logs.ts";
 import { createSwap } from "../../dev/swap.ts";
-import { watchFolder } from "../../dev/watch-folder.ts";
 import { exitCodes, UsageError, UserError } from "../../errors.ts";
 import { explainError, formatExplanation } from "../../explain-error.ts";
 import { type Project, readProject } from "../../project/read-project.ts";
@@ -31,6 +30,7 @@ export const dev = command({
     const agentName = options.agent ?? (manifest.name === undefined ? undefined : `${manifest.name}-dev`);
     if (agentName === undefined) throw new UsageError('The agent has no name: put "name" into agent.config.json, or say --agent <name>.');
     const { api, output } = context;
+    const { watchFolder } = await import("../../dev/watch-folder.ts");
     const changes = await watchFolder(folder);
     const log = createLogView(api, output);
     const swap = createSwap({
