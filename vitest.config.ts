@@ -17,8 +17,11 @@ class LongFirst extends BaseSequencer {
   }
 }
 
-// Tests start hundreds of processes, and half of a start is compiling: all of them share what was compiled once.
+// Databases of tests need not outlive the machine. Tests start hundreds of processes, and half of a start is compiling:
+// all of them share what was compiled once.
 // oxlint-disable-next-line node/no-process-env -- what workers and their children inherit
+process.env["POSTGRES_UNSYNCED"] ??= "1";
+// oxlint-disable-next-line node/no-process-env -- likewise
 process.env["NODE_COMPILE_CACHE"] ??= path.join(import.meta.dirname, "node_modules/.cache/whs-tests");
 
 const roots = "{apps,packages,examples}/*/{src,test}/**";

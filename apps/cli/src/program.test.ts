@@ -98,7 +98,7 @@ describe("help", () => {
 
   test("of an unknown verb names those of its noun", async () => {
     const { err } = await parse("agents", "show", "echo");
-    expect(err).toContain("It can: list, get, create");
+    expect(err).toContain("It can: list, get, connect, create");
     expect(err).toContain("Next: npx whs agents --help");
   });
 });

@@ -38,6 +38,7 @@ export function createRunner(): { run: RunWhs; folder: string; configDir: string
   const folder = realpathSync(mkdtempSync(path.join(tmpdir(), "whs-cli-")));
   const env = {
     PATH: process.env.PATH ?? "",
+    POSTGRES_UNSYNCED: "1",
     NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? "",
     HOME: folder,
     XDG_CONFIG_HOME: path.join(folder, "config"),

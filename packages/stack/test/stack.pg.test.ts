@@ -70,8 +70,11 @@ function identityOf(stack: Stack, name: "identity" | "postgres"): ProcessIdentit
   return identify(stack.processes[name]?.pid ?? 0);
 }
 
+/** As an installation has it, with every commit on the disk. */
+const synced = { environment: { ...process.env, POSTGRES_UNSYNCED: "0" } };
+
 test("what was stored before a stop is there after the next start, and a stop leaves nothing running", async () => {
-  const first = await start();
+  const first = await start(synced);
   expect(JSON.parse(readFileSync(path.join(dataDir, "endpoints.json"), "utf8"))).toEqual(first.endpoints);
   expect(Object.keys(first.endpoints).toSorted()).toEqual(["identity", "postgres"]);
   expect(statSync(path.join(dataDir, "secrets.env")).mode & 0o777).toBe(0o600);
@@ -80,7 +83,7 @@ test("what was stored before a stop is there after the next start, and a stop le
   await first.stop();
   expect(processes.filter(isRunning)).toEqual([]);
   expect(existsSync(path.join(dataDir, "endpoints.json"))).toBe(false);
-  const second = await start();
+  const second = await start(synced);
   expect(await signIn(second.endpoints.identity, "kept@example.com")).toBe(200);
 });
 
@@ -92,7 +95,7 @@ test("a second stack on the same data is refused and does not disturb the first"
 });
 
 test("a killed process comes back at the same address, and so does a killed database with what it had acknowledged", async () => {
-  const stack = await start();
+  const stack = await start(synced);
   expect(await signUp(stack.endpoints.identity, "before@example.com")).toBe(200);
   for (const name of ["identity", "postgres"] as const) {
     const before = identityOf(stack, name);

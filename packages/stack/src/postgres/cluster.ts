@@ -18,8 +18,10 @@ export interface ClusterOptions {
   port: number;
   /** Of the superuser `whs`; fixed when the data directory is created. */
   password: string;
-  /** For data that nobody needs again: nothing is flushed to the disk, and the directory is deleted when the server stops. */
+  /** For data that nobody needs again: unsynced, and the directory is deleted when the server stops. */
   throwAway?: boolean;
+  /** Nothing is flushed to the disk: what was acknowledged outlives a killed server, and not a machine without power. */
+  unsynced?: boolean;
 }
 
 export interface Cluster {
@@ -85,8 +87,12 @@ function serverSettings(options: ClusterOptions): Record<string, string | number
     // Queries here are short; compiling them costs more than it saves.
     jit: "off",
     log_line_prefix: "%m [%p] ",
-    ...(options.throwAway ? { fsync: "off", synchronous_commit: "off", full_page_writes: "off" } : {}),
+    ...(isSynced(options) ? {} : { fsync: "off", full_page_writes: "off" }),
   };
+}
+
+function isSynced({ throwAway = false, unsynced = false }: ClusterOptions): boolean {
+  return !throwAway && !unsynced;
 }
 
 /** Builds the data directory beside its place and moves it there, so that a half-made one is never taken for whole. */
@@ -109,7 +115,7 @@ async function initialise(binaries: PostgresBinaries, options: ClusterOptions): 
     "--encoding=UTF8",
   ];
   // The built-in provider sorts and folds the same on every operating system.
-  flags.push("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", ...(options.throwAway ? ["--no-sync"] : []));
+  flags.push("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", ...(isSynced(options) ? [] : ["--no-sync"]));
   try {
     const child = spawnAs(binaries.initdb, flags, { identity, reaches: [unfinished, binaries.initdb], output: "pipe" });
     let output = "";

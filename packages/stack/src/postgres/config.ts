@@ -6,6 +6,7 @@ const schema = z.object({
   POSTGRES_PASSWORD: z.string().min(1),
   POSTGRES_DATABASES: z.string().transform((names) => names.split(",").filter(Boolean)),
   POSTGRES_THROW_AWAY: z.enum(["0", "1"]).default("0"),
+  POSTGRES_UNSYNCED: z.enum(["0", "1"]).default("0"),
   PG_PORT: z.coerce.number().int().min(1).max(65_535),
 });
 
@@ -18,5 +19,6 @@ export function readPostgresConfig(environment: NodeJS.ProcessEnv = process.env)
     databases: values.POSTGRES_DATABASES,
     port: values.PG_PORT,
     throwAway: values.POSTGRES_THROW_AWAY === "1",
+    unsynced: values.POSTGRES_UNSYNCED === "1",
   };
 }
