@@ -4,6 +4,7 @@ import { benchChaos } from "./chaos/chaos.ts";
 import { benchOutage } from "./chaos/outage.ts";
 import { benchCold } from "./cold.ts";
 import { benchDeploy } from "./deploy.ts";
+import { benchDev } from "./dev.ts";
 import { benchInvoke } from "./invoke.ts";
 import { benchProtocols } from "./protocols.ts";
 import { benchRedeem } from "./redeem.ts";
@@ -18,6 +19,7 @@ const benchmarks: Readonly<Record<string, { says: string; run: (args: readonly s
   agents: { says: "what 500 agents that nobody calls take of the memory", run: benchAgents },
   cold: { says: "first answers, beside those of a plain workerd", run: benchCold },
   deploy: { says: "a deploy from accepted to active", run: benchDeploy },
+  dev: { says: "from a saved source to the first answer by it, with `whs dev`", run: benchDev },
   rollback: { says: "a rollback from its request to the first answers by the other version", run: benchRollback },
   usage: { says: "what a dashboard asks, of ten million events and of ten thousand", run: benchUsage },
   telemetry: { says: "events taken over HTTP against single inserts and COPY on the same server", run: benchTelemetry },

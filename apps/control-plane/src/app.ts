@@ -38,7 +38,14 @@ import { bindAgents } from "./features/agents/index.ts";
 import { bindAudit } from "./features/audit/index.ts";
 import { bindBilling, bindLocalCheckout, openBilling } from "./features/billing/index.ts";
 import { bindDelegations } from "./features/delegations/index.ts";
-import { bindDeployments, bindLogIngestion, createOwnLines, openBuildSandbox } from "./features/deployments/index.ts";
+import {
+  bindDeployments,
+  bindLogIngestion,
+  BuildPlaces,
+  buildTimeoutMs,
+  createOwnLines,
+  openBuildSandbox,
+} from "./features/deployments/index.ts";
 import { bindInvocations, createGateway, openStreams } from "./features/invocations/index.ts";
 import { bindInstalls, createMarketplace, deployWhenSecretsAreSet } from "./features/installs/index.ts";
 import { createRequestLimits, recordPlans } from "./features/limits/index.ts";
@@ -90,6 +97,12 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
   const blobs = await openBlobStore(config.blobUrl, { allowHttp: config.allowHttp });
   const buildSandbox = await openBuildSandbox();
   log[buildSandbox.sandboxed ? "info" : "warn"]({ sandboxed: buildSandbox.sandboxed }, buildSandbox.detail);
+  const buildPlaces = new BuildPlaces({
+    folder: config.runDir,
+    sandbox: buildSandbox,
+    timeoutMs: buildTimeoutMs,
+    log: (error) => log.error({ err: error }, "No bundler can be started ahead"),
+  });
   const metrics = createMetrics();
   observePool(metrics.registry, database.pool);
   const tracing = await openTracing({ ...config.tracing, log });
@@ -188,6 +201,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
     secrets,
     blobs,
     buildSandbox,
+    buildPlaces,
     providers: { cloudflare: provider, ...(agentcore === undefined ? {} : { agentcore }) },
     tiers,
     keys,
@@ -304,6 +318,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
       await closed;
       clearTimeout(cut);
       await stopped;
+      await buildPlaces.close();
       await agentcore?.close();
       await ownEvents.flush();
       await ownLines.flush();

@@ -9,7 +9,7 @@ import type { RuntimeProvider } from "@whs/runtimes";
 import type { Kysely } from "kysely";
 import type { Config } from "./config.ts";
 import type { Schema } from "./database.ts";
-import type { BuildSandbox } from "./features/deployments/index.ts";
+import type { BuildPlaces, BuildSandbox } from "./features/deployments/index.ts";
 import type { Keys } from "./keys.ts";
 import type { LongAnswers } from "./long-answers.ts";
 import type { Metrics, Tracing } from "./observability/index.ts";
@@ -26,6 +26,7 @@ export interface Dependencies {
   blobs: BlobStore;
   /** Where bundles are built. */
   buildSandbox: BuildSandbox;
+  buildPlaces: BuildPlaces;
   providers: Readonly<Partial<Record<RuntimeProviderName, RuntimeProvider>>>;
   tiers: Readonly<Record<Tier, Entitlements>>;
   keys: Keys;

@@ -6,6 +6,8 @@ import { printableLine } from "../terminal/style.ts";
 
 const FIRST_INTERVAL_MS = 150;
 const LONGEST_INTERVAL_MS = 2_000;
+/** A deploy is noticed late by a sixth of its time at most. */
+const GROWTH = 1.15;
 /** An API that restarts meanwhile is waited for; the deploy itself goes on. */
 const TOLERATED_FAILURES = 5;
 
@@ -15,7 +17,7 @@ type Answer = { deployment: Deployment; traceId: string };
 export async function waitForDeployment(api: Api, id: string, timeoutMs: number, firstIntervalMs = FIRST_INTERVAL_MS): Promise<Answer> {
   const deadline = Date.now() + timeoutMs;
   let failures = 0;
-  for (let interval = firstIntervalMs; ; interval = Math.min(interval * 1.5, LONGEST_INTERVAL_MS)) {
+  for (let interval = firstIntervalMs; ; interval = Math.min(interval * GROWTH, LONGEST_INTERVAL_MS)) {
     try {
       const answer = await api.call(getDeployment, { id });
       if (answer.deployment.status !== "deploying") return answer;

@@ -4,8 +4,6 @@ import { AppError, invalidRequest } from "@whs/platform/errors";
 import { newId } from "@whs/platform/ids";
 import { defineJob, type JobRun } from "@whs/platform/jobs";
 import { ProviderError } from "@whs/runtimes";
-import { mkdtemp, rm } from "node:fs/promises";
-import path from "node:path";
 import { z } from "zod";
 import type { SystemContext } from "../../context.ts";
 import { secretRefsFor } from "../secrets/index.ts";
@@ -26,7 +24,7 @@ export const deployJob = defineJob({
 
 /** Longest message that a deployment keeps. */
 const maxMessageChars = 4000;
-const buildTimeoutMs = 30_000;
+export const buildTimeoutMs = 30_000;
 /** Warnings of a build that its log shows. */
 const maxWarnings = 20;
 
@@ -56,9 +54,9 @@ async function prepare(context: SystemContext, requested: DeploymentRow, log: De
   const provider = context.providers[deployment.runtime_provider];
   if (provider === undefined) throw new ProviderError("invalid", `This installation has no ${deployment.runtime_provider} runtime.`);
   const { manifest, blobKey, checksum, readOptions } = await bundleOf(context, deployment);
-  const directory = await mkdtemp(path.join(context.config.runDir, "build-"));
+  const place = await context.buildPlaces.take();
   try {
-    const extractedDir = path.join(directory, "bundle");
+    const { extractedDir, started } = place;
     await extract(await context.blobs.openRead(blobKey), extractedDir, readOptions);
     const { bundle, sourceMap, warnings } = await buildBundle({
       extractedDir,
@@ -67,6 +65,7 @@ async function prepare(context: SystemContext, requested: DeploymentRow, log: De
       signal,
       timeoutMs: buildTimeoutMs,
       sandbox: context.buildSandbox,
+      started,
     });
     await keepSourceMap(context.blobs, deployment.id, sourceMap);
     for (const warning of warnings.slice(0, maxWarnings)) await log("warn", formatFinding(warning));
@@ -88,7 +87,7 @@ async function prepare(context: SystemContext, requested: DeploymentRow, log: De
     await provider.activate({ userId: deployment.user_id, agentId: deployment.agent_id, deploymentId: deployment.id });
     return deployed;
   } finally {
-    await rm(directory, { recursive: true, force: true });
+    await place.release();
   }
 }
 

@@ -1,8 +1,9 @@
 export { activateDeployment } from "./activate-deployment.ts";
 export { type BuildSandbox, openBuildSandbox } from "./bundling/build-bundle.ts";
+export { BuildPlaces } from "./bundling/build-places.ts";
 export { checkBundle } from "./check-bundle.ts";
 export { startDeployment } from "./create-deployment.ts";
-export { deploy, deployJob } from "./deploy.ts";
+export { buildTimeoutMs, deploy, deployJob } from "./deploy.ts";
 export { failStuckDeployments } from "./end-deploy.ts";
 export { listDeployments } from "./list-deployments.ts";
 export { createOwnLines } from "./own-lines.ts";

@@ -4,7 +4,7 @@ import type { BuiltBundle } from "@whs/runtimes";
 import { BundleBuildError, type BuildFinding } from "./build-error.ts";
 import { buildReplySchema, READY, type BuildReply, type BuildRequest } from "./build-protocol.ts";
 import type { BuildSandbox } from "./build-sandbox.ts";
-import { runBuild, type RunResult } from "./run-build.ts";
+import { type RunResult, startBuild, type StartedBuild } from "./run-build.ts";
 
 export { BundleBuildError, formatFinding, type BuildFinding } from "./build-error.ts";
 export { openBuildSandbox, type BuildSandbox } from "./build-sandbox.ts";
@@ -32,6 +32,8 @@ export interface BuildInput {
   timeoutMs: number;
   sandbox: BuildSandbox;
   limits?: Partial<BuildLimits>;
+  /** By `startBundler` with the same directory and time. Default: one that is started now. */
+  started?: StartedBuild | undefined;
 }
 
 export interface Built {
@@ -54,25 +56,19 @@ const CONDITIONS: Readonly<Record<AgentManifest["runtime"], readonly string[]>> 
  * error when the child cannot be run.
  */
 export async function buildBundle(input: BuildInput): Promise<Built> {
-  const { sandbox } = input;
+  const { sandbox, extractedDir, timeoutMs, signal } = input;
   const limits = { ...BUILD_LIMITS, ...input.limits };
-  // Ends the child where we cannot, because we were killed ourselves.
-  const cpuSeconds = availableParallelism() * (Math.ceil(input.timeoutMs / 1000) + 1);
-  const plan = sandbox.plan(input.extractedDir, { memoryMb: limits.memoryMb, cpuSeconds });
+  signal?.throwIfAborted();
+  const started = input.started ?? startBundler(sandbox, extractedDir, timeoutMs, limits);
   const { entrypoint, runtime } = input.manifest;
   const request: BuildRequest = {
-    ...plan.seen,
+    ...sandbox.seen(extractedDir),
     entrypoint,
     conditions: CONDITIONS[runtime],
     mainModule: MAIN_MODULE,
     maxSourceBytes: limits.maxSourceBytes,
   };
-  const result = await runBuild(
-    plan,
-    JSON.stringify(request),
-    { timeoutMs: input.timeoutMs, maxOutputBytes: limits.maxOutputBytes },
-    input.signal,
-  );
+  const result = await started.finish(JSON.stringify(request), timeoutMs, signal);
   const reply = readReply(result);
   if (reply === null || reply.outcome === "stopped") throw exhausted(entrypoint, result, input.timeoutMs, limits);
   if (reply.outcome === "refused") throw new BundleBuildError(reply.findings.map(definedOnly));
@@ -83,6 +79,18 @@ export async function buildBundle(input: BuildInput): Promise<Built> {
     sourceMap: reply.sourceMap,
     warnings: reply.warnings.map(definedOnly),
   };
+}
+
+/** Starts the child that bundles what `extractedDir` will hold by the time that it is told to. */
+export function startBundler(
+  sandbox: BuildSandbox,
+  extractedDir: string,
+  timeoutMs: number,
+  limits: Readonly<BuildLimits> = BUILD_LIMITS,
+): StartedBuild {
+  // Ends the child where we cannot, because we were killed ourselves.
+  const cpuSeconds = availableParallelism() * (Math.ceil(timeoutMs / 1000) + 1);
+  return startBuild(sandbox.plan(extractedDir, { memoryMb: limits.memoryMb, cpuSeconds }), limits.maxOutputBytes);
 }
 
 /** Null when the child was ended before it could answer. @throws when it never ran, or answers what it cannot. */

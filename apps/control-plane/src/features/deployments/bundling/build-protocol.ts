@@ -1,14 +1,12 @@
 import { z } from "zod";
 
-/** What the child gets on its standard input: one JSON text. Paths are those that the child sees. */
+/** What the child gets on its standard input, once the bundle is there: one JSON text. Paths are those that the child sees. */
 export interface BuildRequest {
   bundleDir: string;
   /** Relative to `bundleDir`, as the manifest has it. */
   entrypoint: string;
   /** Entry of the platform's own `@whs/agent`. */
   agentEntry: string;
-  /** esbuild's JavaScript interface. */
-  esbuild: string;
   /** Package conditions of the runtime, most specific first. */
   conditions: readonly string[];
   mainModule: string;

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { buildBundle, BundleBuildError, openBuildSandbox, type BuildSandbox } from "./build-bundle.ts";
-import { runBuild } from "./run-build.ts";
+import { startBuild } from "./run-build.ts";
 import { agent, createBundleFolder, manifest, plain, sandbox, type BundleFolder } from "./testing/bundle-folder.ts";
 
 let folder: BundleFolder;
@@ -24,8 +24,8 @@ describe.runIf(sandbox.sandboxed)("the sandbox itself", () => {
   async function inside(script: string): Promise<unknown> {
     await folder.place({ "src/agent.ts": agent });
     const plan = sandbox.plan(folder.extractedDir, { memoryMb: 1024, cpuSeconds: 10 });
-    const args = [...plan.args.slice(0, -1), "--input-type=module", "-e", script];
-    const result = await runBuild({ ...plan, args }, "", { timeoutMs: 10_000, maxOutputBytes: 100_000 });
+    const args = [...plan.args.slice(0, -2), "--input-type=module", "-e", script];
+    const result = await startBuild({ ...plan, args }, 100_000).finish("", 10_000);
     return JSON.parse(result.stdout.toString() || `"${result.stderr}"`);
   }
 

@@ -17,14 +17,15 @@ export interface BuildSandbox {
   /** False: a separate process with an empty environment, whose imports are checked, but with the rights of this one. */
   sandboxed: boolean;
   detail: string;
-  /** The paths as the child sees them, and how to start it. */
+  /** How to start the child. */
   plan(bundleDir: string, limits: ProcessLimits): BuildPlan;
+  /** The paths as the child sees them. */
+  seen(bundleDir: string): { bundleDir: string; agentEntry: string };
 }
 export interface BuildPlan {
   file: string;
   args: readonly string[];
   environment: Readonly<Record<string, string>>;
-  seen: { bundleDir: string; agentEntry: string; esbuild: string };
 }
 
 export interface BuildSandboxOptions {
@@ -82,11 +83,11 @@ export async function openBuildSandbox(options: BuildSandboxOptions = {}): Promi
         INSIDE.bundle,
         "--",
         INSIDE.node,
-        ...nodeArguments(INSIDE.worker),
+        ...nodeArguments(INSIDE.worker, INSIDE.esbuild),
       ]),
       environment: { ESBUILD_BINARY_PATH: INSIDE.esbuildBinary },
-      seen: { bundleDir: INSIDE.bundle, agentEntry: join(INSIDE.agent, basename(tools.agentEntry)), esbuild: INSIDE.esbuild },
     }),
+    seen: () => ({ bundleDir: INSIDE.bundle, agentEntry: join(INSIDE.agent, basename(tools.agentEntry)) }),
   };
 }
 
@@ -94,16 +95,16 @@ function unsandboxed(tools: Tools, reason: string): BuildSandbox {
   return {
     sandboxed: false,
     detail: `bundles are parsed in a separate process without a sandbox; ${reason}`,
-    plan: (bundleDir, limits) => ({
-      ...limited(limits, [tools.node, ...nodeArguments(tools.worker)]),
+    plan: (_bundleDir, limits) => ({
+      ...limited(limits, [tools.node, ...nodeArguments(tools.worker, tools.esbuild)]),
       environment: { ESBUILD_BINARY_PATH: tools.esbuildBinary },
-      seen: { bundleDir, agentEntry: tools.agentEntry, esbuild: tools.esbuild },
     }),
+    seen: (bundleDir) => ({ bundleDir, agentEntry: tools.agentEntry }),
   };
 }
 
-function nodeArguments(worker: string): string[] {
-  return ["--no-warnings", "--max-old-space-size=256", worker];
+function nodeArguments(worker: string, esbuild: string): string[] {
+  return ["--no-warnings", "--max-old-space-size=256", worker, esbuild];
 }
 
 /** The shell sets the bounds, which every later process inherits; systems that do not know one go on without it. */

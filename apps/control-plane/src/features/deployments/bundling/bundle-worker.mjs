@@ -44,6 +44,10 @@ const SOURCE_MAP_COMMENT = /\/[/*][#@]\s*sourceMappingURL=([^\s'"`*]+)/g;
 const EXPORTS_OF_AN_AGENT = ["default", "invoke", "fetch"];
 
 process.stdout.write("ready\n");
+/** @type {typeof import("esbuild")} */
+const esbuild = createRequire(import.meta.url)(process.argv[2] ?? "");
+// Starts its process before there is anything to build. What fails here fails in the build again, which tells of it.
+await esbuild.transform("").catch(() => undefined);
 /** @type {BuildRequest} */
 const request = JSON.parse(readFileSync(0, "utf8"));
 const root = realpathSync(request.bundleDir);
@@ -59,8 +63,6 @@ async function bundle() {
   const entry = join(root, request.entrypoint);
   if (!statSync(entry, { throwIfNoEntry: false })?.isFile())
     return refused([{ file: request.entrypoint, message: "the entrypoint is not in the bundle" }]);
-  /** @type {typeof import("esbuild")} */
-  const esbuild = createRequire(import.meta.url)(request.esbuild);
   try {
     const result = await esbuild.build(options(entry));
     const output = result.metafile.outputs[request.mainModule];

@@ -1,11 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import type { BuildPlan } from "./build-sandbox.ts";
 
-export interface RunLimits {
-  timeoutMs: number;
-  maxOutputBytes: number;
-}
-
 /** How the child ended. `stderr` is for our own log. */
 export interface RunResult {
   ending: "exit" | "timeout" | "too-much-output";
@@ -17,12 +12,18 @@ export interface RunResult {
 
 const MAX_STDERR_BYTES = 16 * 1024;
 
-/**
- * Runs the child to its end, or ends it and all that it started. @throws the signal's reason; the system's error when it
- * cannot be started.
- */
-export async function runBuild(plan: BuildPlan, input: string, limits: RunLimits, signal?: AbortSignal): Promise<RunResult> {
-  signal?.throwIfAborted();
+/** A child that has started and waits for its input. */
+export interface StartedBuild {
+  readonly isRunning: boolean;
+  /**
+   * Gives it its input and waits for its end, or ends it and all that it started. @throws the signal's reason; the system's
+   * error when it could not be started.
+   */
+  finish(input: string, timeoutMs: number, signal?: AbortSignal): Promise<RunResult>;
+  kill(): void;
+}
+
+export function startBuild(plan: BuildPlan, maxOutputBytes: number): StartedBuild {
   // A process group of its own, so that one signal reaches esbuild too.
   const child = spawn(plan.file, [...plan.args], {
     env: { ...plan.environment },
@@ -35,22 +36,34 @@ export async function runBuild(plan: BuildPlan, input: string, limits: RunLimits
     ending = reason;
     kill(child);
   };
-  const timer = setTimeout(() => end("timeout"), limits.timeoutMs);
-  const abort = () => kill(child);
-  signal?.addEventListener("abort", abort, { once: true });
-  try {
-    const stdout = collect(child.stdout, limits.maxOutputBytes, () => end("too-much-output"));
-    const stderr = collect(child.stderr, MAX_STDERR_BYTES, () => undefined);
-    // A child that ends before it has read everything is judged by how it ended.
-    child.stdin.on("error", () => undefined);
-    child.stdin.end(input);
-    const { code, signal: killedBy } = await closed(child);
-    signal?.throwIfAborted();
-    return { ending, code, signal: killedBy, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString() };
-  } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener("abort", abort);
-  }
+  const stdout = collect(child.stdout, maxOutputBytes, () => end("too-much-output"));
+  const stderr = collect(child.stderr, MAX_STDERR_BYTES, () => undefined);
+  // A child that ends before it has read everything is judged by how it ended.
+  child.stdin.on("error", () => undefined);
+  const ended = closed(child);
+  // Whoever waits for the end is told; of a child that nobody needed nothing is to be told.
+  ended.catch(() => undefined);
+  return {
+    get isRunning() {
+      return child.pid !== undefined && child.exitCode === null && child.signalCode === null;
+    },
+    kill: () => kill(child),
+    async finish(input, timeoutMs, signal) {
+      const timer = setTimeout(() => end("timeout"), timeoutMs);
+      const abort = () => kill(child);
+      signal?.addEventListener("abort", abort, { once: true });
+      try {
+        if (signal?.aborted === true) abort();
+        child.stdin.end(input);
+        const { code, signal: killedBy } = await ended;
+        signal?.throwIfAborted();
+        return { ending, code, signal: killedBy, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString() };
+      } finally {
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", abort);
+      }
+    },
+  };
 }
 
 function closed(child: ChildProcess): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
