@@ -215,7 +215,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
     forgetUser: (userId) => announcements.announce("user", userId),
   };
   const ingestion = observeIngestion(createTelemetryIngestion(dependencies), metrics);
-  const billing = await openBilling(config.billing, { secrets, returnUrl: config.webUrl, now, log });
+  const billing = await openBilling(config.billing, { secrets, webUrl: config.webUrl, now, log });
   const marketplace = createMarketplace({ ...config.marketplace, now });
   const readiness = async (): Promise<{ ready: boolean; checks: Record<string, string> }> => {
     const checks = {

@@ -169,6 +169,12 @@ describe("agents", () => {
     const audit = await person.request<{ items: { action: string; target: string; actor: string }[] }>("GET", "/v1/audit");
     expect(audit.body.items.map((entry) => entry.action)).toEqual(["agent.disabled", "agent.created"]);
     expect(audit.body.items[0]).toMatchObject({ target: agent.id, actor: `user:${agent.userId}` });
+    const found = async (query: string): Promise<string[]> =>
+      (await person.request<{ items: { action: string }[] }>("GET", `/v1/audit?${query}`)).body.items.map((entry) => entry.action);
+    expect(await found("action=agent")).toEqual(["agent.disabled", "agent.created"]);
+    expect(await found("action=agent.created")).toEqual(["agent.created"]);
+    expect(await found(`action=agent.created&target=${agent.id}`)).toEqual(["agent.created"]);
+    expect([await found("action=agen"), await found("action=agent.&target=x"), await found("target=x")]).toEqual([[], [], []]);
     await expect(plane.pool.query("update whs.audit_log set action = 'x.y'")).rejects.toThrow("append-only");
     await expect(plane.pool.query("delete from whs.audit_log")).rejects.toThrow("append-only");
     await expect(plane.pool.query("truncate whs.audit_log")).rejects.toThrow("append-only");

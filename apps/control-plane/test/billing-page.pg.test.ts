@@ -39,7 +39,7 @@ describe("the test mode's page", () => {
     expect(text).toContain("Test mode.");
     expect(text).toContain("No money moves");
     expect(text).toMatch(/value="pro" required checked/);
-    expect(text).toContain('href="https://console.example.com"');
+    expect(text).toContain('href="https://console.example.com/plan?returned=1"');
     expect(url.startsWith(plane.url)).toBe(true);
   });
 
@@ -145,6 +145,35 @@ describe("the test mode's page", () => {
     const response = await fetch(url, { method: "DELETE" });
     expect(response.status).toBe(405);
     expect(response.headers.get("allow")).toBe("GET, HEAD, POST");
+  });
+});
+
+describe("the list of plans", () => {
+  interface Plans {
+    plans: { tier: Tier; entitlements: { maxAgents: number }; isSold: boolean }[];
+    subscription: { tier: Tier; status: string; endsAt: string | null } | null;
+    isTestMode: boolean;
+  }
+
+  it("has every plan as it is configured, and the subscription of whoever asks", async () => {
+    const { person, url } = await buyer("pro");
+    const plansOf = async (somebody: TestUser): Promise<Plans> => (await somebody.request<Plans>("GET", "/v1/billing/plans")).body;
+    const before = await plansOf(person);
+    expect(before.plans.map(({ tier, isSold, entitlements }) => [tier, isSold, entitlements.maxAgents])).toEqual([
+      ["free", false, 5],
+      ["starter", true, 25],
+      ["pro", true, 200],
+      ["enterprise", true, 10_000],
+    ]);
+    expect([before.subscription, before.isTestMode]).toEqual([null, true]);
+    await press(url, { action: "pay", tier: "pro" });
+    expect((await plansOf(person)).subscription).toEqual({ tier: "pro", status: "active", endsAt: null });
+    await press(url, { action: "cancel" });
+    expect((await plansOf(person)).subscription).toMatchObject({ status: "cancelled", endsAt: expect.stringMatching(/Z$/) });
+    await press(url, { action: "expire" });
+    expect((await plansOf(person)).subscription).toBeNull();
+    expect((await plansOf(await plane.user())).subscription).toBeNull();
+    expect((await fetch(`${plane.url}/v1/billing/plans`)).status).toBe(401);
   });
 });
 

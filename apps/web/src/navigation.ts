@@ -1,5 +1,5 @@
 /** The console's navigation: an entry for every page that exists. */
-import { Bot, type LucideIcon } from "lucide-react";
+import { Bot, ChartColumn, CreditCard, type LucideIcon } from "lucide-react";
 import { paths } from "./paths.ts";
 
 export interface NavigationEntry {
@@ -11,9 +11,11 @@ export interface NavigationEntry {
 export const navigation: readonly NavigationEntry[] = [
   { label: "Agents", to: paths.agents(), icon: Bot },
   // Usage
+  { label: "Usage", to: paths.usage(), icon: ChartColumn },
   // Installs
   // API tokens
   // Audit log
   // Plan
+  { label: "Plan", to: paths.plan(), icon: CreditCard },
   // Marketplace
 ];

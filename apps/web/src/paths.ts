@@ -16,6 +16,7 @@ export const paths = {
   agent: (id: string) => `/agents/${segment(id)}`,
 
   // Usage
+  usage: () => "/usage",
 
   // Installs
 
@@ -24,6 +25,7 @@ export const paths = {
   // Audit log
 
   // Plan
+  plan: () => "/plan",
 
   // Marketplace
 } as const;

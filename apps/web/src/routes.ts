@@ -32,6 +32,7 @@ export default [
       ]),
 
       // Usage
+      route("usage", "features/usage/page.tsx"),
 
       // Installs
 
@@ -40,6 +41,7 @@ export default [
       // Audit log
 
       // Plan
+      route("plan", "features/plan/page.tsx"),
     ]),
   ]),
 ] satisfies RouteConfig;

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { endpoint } from "../endpoint.ts";
 import { idParams, pageOf, pageQuerySchema } from "../schemas/base.ts";
-import { auditEntrySchema } from "../schemas/audit.ts";
+import { auditEntrySchema, auditQuery } from "../schemas/audit.ts";
 import { apiTokenSchema, createTokenBody } from "../schemas/token.ts";
 import { entitlementsSchema, userSchema } from "../schemas/user.ts";
 
@@ -55,7 +55,7 @@ export const listAudit = endpoint({
   path: "/v1/audit",
   summary: "List what was done with this account",
   access: { kind: "user", scope: "audit:read" },
-  query: pageQuerySchema,
+  query: auditQuery,
   answer: { kind: "json", status: 200, schema: pageOf(auditEntrySchema) },
   errors: [],
 });

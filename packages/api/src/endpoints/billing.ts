@@ -1,6 +1,21 @@
 import { z } from "zod";
 import { endpoint } from "../endpoint.ts";
-import { billingEventSchema, paidTierSchema } from "../schemas/billing.ts";
+import { billingEventSchema, paidTierSchema, planSchema, subscriptionSchema } from "../schemas/billing.ts";
+
+export const listPlans = endpoint({
+  name: "billing.listPlans",
+  method: "GET",
+  path: "/v1/billing/plans",
+  summary: "Every plan and what it allows, and the subscription that runs",
+  description: "`subscription` is null where nothing is paid for. In test mode nobody pays for any plan.",
+  access: { kind: "user", scope: null },
+  answer: {
+    kind: "json",
+    status: 200,
+    schema: z.object({ plans: z.array(planSchema), subscription: subscriptionSchema.nullable(), isTestMode: z.boolean() }),
+  },
+  errors: [],
+});
 
 export const createCheckout = endpoint({
   name: "billing.createCheckout",

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { textSchema } from "./base.ts";
-import { tierSchema } from "./user.ts";
+import { textSchema, timeSchema } from "./base.ts";
+import { entitlementsSchema, tierSchema } from "./user.ts";
 
 /** Plans that are paid for. */
 export const paidTierSchema = tierSchema.exclude(["free"]);
@@ -9,6 +9,13 @@ export type PaidTier = z.output<typeof paidTierSchema>;
 /** Statuses of a subscription, as LemonSqueezy names them. */
 export const subscriptionStatusSchema = z.enum(["on_trial", "active", "past_due", "cancelled", "paused", "unpaid", "expired"]);
 export type SubscriptionStatus = z.output<typeof subscriptionStatusSchema>;
+
+/** A plan beside the others. `isSold` is false where the installation sells it to nobody. */
+export const planSchema = z.object({ tier: tierSchema, entitlements: entitlementsSchema, isSold: z.boolean() });
+export type Plan = z.output<typeof planSchema>;
+
+/** What is paid for. A cancelled one keeps its plan until `endsAt`. */
+export const subscriptionSchema = z.object({ tier: tierSchema, status: subscriptionStatusSchema, endsAt: timeSchema.nullable() });
 
 /** The provider's ids are numbers or texts, depending on the place. */
 const providerIdSchema = z.union([textSchema.min(1).max(255), z.int().min(0).transform(String)]);

@@ -5,10 +5,10 @@ import { listAuditEntries } from "./store.ts";
 
 export async function listAudit(
   context: Context,
-  input: { limit: number; cursor?: string | undefined },
+  input: { limit: number; cursor?: string | undefined; action?: string | undefined; target?: string | undefined },
 ): Promise<AnswerOf<typeof endpoint>> {
   const after = input.cursor === undefined ? undefined : context.cursors.decode("audit", input.cursor);
-  const rows = await listAuditEntries(context.db, context.user.id, input.limit, after);
+  const rows = await listAuditEntries(context.db, { ...input, userId: context.user.id, after });
   return toPage(
     rows,
     input.limit,

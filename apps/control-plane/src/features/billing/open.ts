@@ -6,7 +6,7 @@ import type { BillingSettings } from "../../billing-settings.ts";
 import { createLemonSqueezy } from "./lemonsqueezy.ts";
 import { createLocalProvider } from "./local/provider.ts";
 import { createPageLinks, type PageLinks } from "./local/page-links.ts";
-import type { Billing } from "./provider.ts";
+import { type Billing, returnUrlOf } from "./provider.ts";
 
 /** Variants of the test mode, where none are configured. */
 const testVariants: ReadonlyMap<string, PaidTier> = new Map([
@@ -23,11 +23,11 @@ export interface OpenedBilling extends Billing {
 /** Chooses who takes the money. In test mode nobody does, and the keys of its webhooks and links are made here. */
 export async function openBilling(
   settings: BillingSettings,
-  options: { secrets: SecretStore; returnUrl: string | undefined; now: () => Date; log: Logger },
+  options: { secrets: SecretStore; webUrl: string | undefined; now: () => Date; log: Logger },
 ): Promise<OpenedBilling> {
   const { lemonSqueezy, tierOfVariant, webhookKeys } = settings;
   if (lemonSqueezy !== null && tierOfVariant !== undefined && webhookKeys !== undefined) {
-    const provider = createLemonSqueezy({ ...lemonSqueezy, tierOfVariant, returnUrl: options.returnUrl });
+    const provider = createLemonSqueezy({ ...lemonSqueezy, tierOfVariant, returnUrl: returnUrlOf(options.webUrl) });
     return { provider, tierOfVariant, webhookKeys, pageLinks: undefined };
   }
   options.log.warn("Billing is in test mode: anybody may choose any plan, and nobody pays. LEMONSQUEEZY_API_KEY turns it on");

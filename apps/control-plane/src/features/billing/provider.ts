@@ -37,3 +37,8 @@ export interface Billing {
 export function variantOf(tierOfVariant: ReadonlyMap<string, PaidTier>, tier: PaidTier): string | undefined {
   return [...tierOfVariant].find(([, sold]) => sold === tier)?.[0];
 }
+
+/** Where people are led back to: the web app's page of the plan, which shows what has become of it. */
+export function returnUrlOf(webUrl: string | undefined): string | undefined {
+  return webUrl === undefined ? undefined : `${webUrl.replace(/\/+$/, "")}/plan?returned=1`;
+}

@@ -3,10 +3,12 @@ import type { Bind, HttpRequest } from "@whs/platform/http";
 import { type Context, systemContext, type SystemContext } from "../../context.ts";
 import { createCheckout } from "./create-checkout.ts";
 import { createPortalLink } from "./create-portal-link.ts";
+import { listPlans } from "./list-plans.ts";
 import type { Billing } from "./provider.ts";
 import { receiveEvent } from "./receive-event.ts";
 
 export function bindBilling(bindForUsers: Bind<Context>, bindForSystems: Bind<SystemContext>, billing: Billing): void {
+  bindForUsers(endpoints.listPlans, (context) => listPlans(context, billing));
   bindForUsers(endpoints.createCheckout, (context, { body, http }) =>
     createCheckout(context, billing, { tier: body.tier, origin: originOf(context, http.request) }),
   );

@@ -1,6 +1,1 @@
-import type { RuntimeProviderName } from "@whs/api";
-
-export const runtimeNames: Readonly<Record<RuntimeProviderName, string>> = {
-  cloudflare: "Cloudflare Workers",
-  agentcore: "Bedrock AgentCore",
-};
+export { runtimeNames } from "../../runtimes.ts";

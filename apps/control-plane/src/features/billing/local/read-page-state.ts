@@ -1,6 +1,6 @@
 import type { PaidTier } from "@whs/api";
 import type { Dependencies } from "../../../context.ts";
-import type { Billing } from "../provider.ts";
+import { type Billing, returnUrlOf } from "../provider.ts";
 import { type BilledUser, findUser } from "../store.ts";
 import { findSubscriptions } from "./act.ts";
 import type { PageState } from "./page.ts";
@@ -25,6 +25,6 @@ export async function readPageState(
     chosen: tier,
     offered: [...billing.tierOfVariant.values()],
     tiers: dependencies.tiers,
-    returnUrl: dependencies.config.webUrl,
+    returnUrl: returnUrlOf(dependencies.config.webUrl),
   };
 }
