@@ -55,6 +55,8 @@ export type CallInput<E extends Endpoint> = Present<SentParamsOf<E>> &
   (SentBodyOf<E> extends undefined ? unknown : { body: SentBodyOf<E> }) & {
     idempotencyKey?: string;
     traceId?: string;
+    /** For streams: the event after which to go on. */
+    lastEventId?: string;
     signal?: AbortSignal;
     /** For endpoints that take bytes. */
     bytes?: { contentType: string; data: ReadableStream<Uint8Array> | Uint8Array<ArrayBuffer>; digest?: string };
@@ -112,6 +114,7 @@ export class WhsClient {
     if (bearer !== undefined) headers.set("authorization", `Bearer ${requireToken(bearer)}`);
     if (typeof rest["idempotencyKey"] === "string") headers.set("idempotency-key", rest["idempotencyKey"]);
     if (typeof rest["traceId"] === "string") headers.set("x-trace-id", rest["traceId"]);
+    if (typeof rest["lastEventId"] === "string") headers.set("last-event-id", rest["lastEventId"]);
     const init: RequestInit & { duplex?: "half" } = { method: endpoint.method, headers };
     if (input.signal) init.signal = input.signal;
     if (input.bytes) {

@@ -1,4 +1,5 @@
 export * from "./client.ts";
+export * from "./client-snippets.ts";
 export * from "./endpoint.ts";
 export * from "./endpoints/index.ts";
 export * from "./endpoints/account.ts";

@@ -1,4 +1,4 @@
-import { clients, clientSnippet, keyVariable } from "../../agents/client-snippets.ts";
+import { clients, clientSnippet, keyVariable } from "@whs/api";
 import { findAgent } from "../../agents/find-agent.ts";
 import { agentArgument, command } from "../../command.ts";
 

@@ -1,4 +1,4 @@
-/** Ready text for each client that people already have. */
+/** Clients that people already have, and for each a text that calls an agent with it. */
 export const clients = ["openai", "ai-sdk", "mcp", "a2a", "ag-ui", "curl"] as const;
 export type ClientName = (typeof clients)[number];
 
