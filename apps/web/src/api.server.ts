@@ -116,7 +116,7 @@ function pageOf(request: Request): string {
   return `${pathname}${search}`;
 }
 
-function problemOf({ code, message, traceId, retryable, details }: ApiError): Problem {
+export function problemOf({ code, message, traceId, retryable, details }: ApiError): Problem {
   const fields = Array.isArray(details["fields"]) ? (details["fields"] as FieldError[]) : [];
   return {
     code,

@@ -14,6 +14,11 @@ export const paths = {
   agents: () => "/agents",
   newAgent: () => "/agents/new",
   agent: (id: string) => `/agents/${segment(id)}`,
+  playground: (id: string) => `/agents/${segment(id)}/playground`,
+  playgroundStream: (id: string, resume?: { stream: string; after: string | null }) =>
+    withQuery(`/agents/${segment(id)}/playground/stream`, { stream: resume?.stream, after: resume?.after }),
+  agentErrors: (id: string) => `/agents/${segment(id)}/errors`,
+  trace: (id: string) => `/traces/${segment(id)}`,
 
   // Usage
   usage: () => "/usage",
@@ -29,6 +34,12 @@ export const paths = {
 
   // Marketplace
 } as const;
+
+function withQuery(path: string, query: Readonly<Record<string, string | null | undefined>>): string {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) if (value !== undefined && value !== null) search.set(name, value);
+  return search.size === 0 ? path : `${path}?${search.toString()}`;
+}
 
 function withReturn(path: string, returnTo: string | undefined): string {
   return returnTo === undefined ? path : `${path}?return-to=${segment(returnTo)}`;

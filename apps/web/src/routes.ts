@@ -5,6 +5,7 @@ export default [
   // What only does something
   route("sign-out", "features/account/sign-out.ts"),
   route("preferences", "features/account/preferences.ts"),
+  route("agents/:agentId/playground/stream", "features/agents/playground-stream.ts"),
 
   // Public pages, for visitors too
   layout("shell/public.tsx", [
@@ -28,8 +29,13 @@ export default [
       route("agents/new", "features/agents/create-page.tsx"),
       route("agents/:agentId", "features/agents/agent-frame.tsx", [
         index("features/agents/overview-page.tsx"),
+        route("playground", "features/agents/playground-page.tsx"),
+        route("errors", "features/agents/errors-page.tsx"),
         // One line for each further tab, and one in features/agents/tabs.ts
       ]),
+
+      // Traces
+      route("traces/:traceId", "features/traces/trace-page.tsx"),
 
       // Usage
       route("usage", "features/usage/page.tsx"),

@@ -80,3 +80,12 @@ export async function signUp(page: Page, url: string): Promise<Credentials> {
   await page.waitForURL(`${url}/agents`);
   return { email, password: PASSWORD };
 }
+
+/** Signs in somebody who has signed up elsewhere with the password of all people of tests; ends at the list of agents. */
+export async function signIn(page: Page, url: string, email: string): Promise<void> {
+  await page.goto(`${url}/sign-in`);
+  await page.getByLabel("E-mail address").fill(email);
+  await page.getByLabel("Password").fill(PASSWORD);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.waitForURL(`${url}/agents`);
+}

@@ -3,13 +3,12 @@ import { type LoaderFunctionArgs, useLoaderData } from "react-router";
 import { getAgent } from "@whs/api";
 import { apiOf } from "../../api.server.ts";
 import { appContext } from "../../context.ts";
-import { CodeBlock } from "../../ui/code-block.tsx";
 import { DescriptionList } from "../../ui/description-list.tsx";
 import { Notice } from "../../ui/notice.tsx";
-import { Tabs } from "../../ui/tabs.tsx";
 import { Time } from "../../ui/time.tsx";
 import { useAgent } from "./agent-frame.tsx";
 import { runtimeNames } from "./runtimes.ts";
+import { SnippetTabs } from "./snippet-tabs.tsx";
 import { snippetsFor } from "./snippets.ts";
 import { StatusBadge } from "./status-badge.tsx";
 
@@ -17,12 +16,12 @@ export async function loader(args: LoaderFunctionArgs) {
   const api = apiOf(args);
   const { agent } = await api.call(getAgent, { id: args.params["agentId"] ?? "" });
   const active = agent.activeDeploymentId === null ? null : await api.call(getDeployment, { id: agent.activeDeploymentId });
-  return { active: active?.deployment ?? null, apiUrl: args.context.get(appContext).config.whsPublicUrl };
+  return { active: active?.deployment ?? null, snippets: snippetsFor(agent, args.context.get(appContext).config.whsPublicUrl) };
 }
 
 export default function OverviewPage() {
   const agent = useAgent();
-  const { active, apiUrl } = useLoaderData<typeof loader>();
+  const { active, snippets } = useLoaderData<typeof loader>();
   return (
     <div className="flex flex-col gap-8">
       {agent.status === "disabled" && (
@@ -43,22 +42,7 @@ export default function OverviewPage() {
           ]}
         />
       </section>
-      <section aria-labelledby="call">
-        <h2 id="call" className="mb-1 text-lg font-semibold">
-          {active === null ? "Call it once it is deployed" : "Call it"}
-        </h2>
-        <p className="mb-3 max-w-prose text-muted">
-          Each reads an API token from <code className="font-mono text-sm">WHS_API_TOKEN</code>.
-        </p>
-        <Tabs
-          label="Ways to call the agent"
-          tabs={snippetsFor(agent, apiUrl).map(({ key, label, code }) => ({
-            key,
-            label,
-            content: <CodeBlock label={label} code={code} />,
-          }))}
-        />
-      </section>
+      <SnippetTabs title={active === null ? "Call it once it is deployed" : "Call it"} snippets={snippets} />
     </div>
   );
 }

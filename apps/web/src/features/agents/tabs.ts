@@ -5,9 +5,10 @@ export function agentTabs(agentId: string): { label: string; to: string }[] {
   return [
     { label: "Overview", to: paths.agent(agentId) },
     // Deployments
-    // Playground
+    { label: "Playground", to: paths.playground(agentId) },
     // Sessions
     // Logs
+    { label: "Errors", to: paths.agentErrors(agentId) },
     // Metrics
     // Secrets
     // Settings
