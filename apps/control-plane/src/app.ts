@@ -49,7 +49,7 @@ import {
 import { bindInvocations, createGateway, openStreams } from "./features/invocations/index.ts";
 import { bindInstalls, createMarketplace, deployWhenSecretsAreSet } from "./features/installs/index.ts";
 import { createRequestLimits, recordPlans } from "./features/limits/index.ts";
-import { bindProtocols, createRunningCalls } from "./features/protocols/index.ts";
+import { bindProtocols, createCardSigner, createRunningCalls } from "./features/protocols/index.ts";
 import { bindRuntime } from "./features/runtime/index.ts";
 import { bindOperator, requireOperator } from "./features/operator/index.ts";
 import { bindSecrets } from "./features/secrets/index.ts";
@@ -165,7 +165,10 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
     forget: (topic, id) => {
       if (topic === "route") return gateway.routing.forget(id);
       if (topic === "slots") return gateway.limits.slots.giveBack(id);
-      if (topic === "call") return calls.cancel(id);
+      if (topic === "call") {
+        calls.cancel(id);
+        return gateway.streams.cancel(id);
+      }
       authenticator.forgetUser(id);
       // The plan may be another one now.
       gateway.limits.budgets.giveBack(id);
@@ -281,11 +284,13 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
   bindUploads(bindForUsers, config.maxUploadBytes);
   bindDeployments(bindForUsers);
   bindInvocations(bindForUsers, gateway);
+  const signer = createCardSigner(keys.card);
   bindProtocols((presentation) => observeRefusals(createBinder(server, { ...forUsers, presentation }), metrics), {
     gateway,
     calls,
     cancelCall: (key) => announcements.announce("call", key),
     publicUrl: config.publicUrl,
+    signer,
   });
   bindUsage(bindForUsers);
   bindAudit(bindForUsers);
@@ -297,7 +302,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
   bindTelemetry(requestLimits.guardSignatures(bindForSystems, "telemetry"), ingestion);
   bindLogIngestion(requestLimits.guardSignatures(bindForSystems, "telemetry"));
   const described = [
-    ...bindDescription(server, { oidcIssuer: config.oidc.issuer, publicUrl: config.publicUrl, readiness }),
+    ...bindDescription(server, { oidcIssuer: config.oidc.issuer, publicUrl: config.publicUrl, readiness, jwks: signer.jwks }),
     ...bindLocalCheckout(server, dependencies, billing),
   ];
   answerUnknownRoutes(server, [...Object.values({ ...whsEndpoints, ...protocolEndpoints, ...internalEndpoints }), ...described]);

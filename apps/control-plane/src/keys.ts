@@ -8,6 +8,8 @@ export interface Keys {
   session: Buffer;
   /** Stored events of streams are encrypted with keys derived from it. */
   stream: Buffer;
+  /** Of the private key that cards of agents are signed with. */
+  card: Buffer;
   /** An API token is `whs_` and the HMAC of this key over its id, so that it can be shown again without being stored. */
   token: Buffer;
   /** The supervisors sign with it what they send of logs. */
@@ -32,6 +34,7 @@ export async function openKeys(secrets: SecretStore): Promise<Keys> {
     idempotency: derive(root, "idempotency"),
     session: derive(root, "session"),
     stream: derive(root, "stream"),
+    card: derive(root, "card"),
     token: derive(root, "token"),
     dataPlane: await ensure("system/data-plane-key"),
     currentTelemetryRootId,

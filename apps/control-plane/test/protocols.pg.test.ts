@@ -6,6 +6,8 @@ import { generateText, streamText } from "ai";
 import OpenAI, { APIError } from "openai";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type ProtocolBed, startProtocolBed } from "./protocol-bed.ts";
+import { describeA2a } from "./protocols/a2a.ts";
+import { describeDiscovery } from "./protocols/discovery.ts";
 import { describeMcp } from "./protocols/mcp.ts";
 
 let bed: ProtocolBed;
@@ -517,3 +519,7 @@ describe("AG-UI by its own client", () => {
 });
 
 describeMcp(() => bed);
+
+describeA2a(() => bed);
+
+describeDiscovery(() => bed);

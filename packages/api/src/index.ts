@@ -2,6 +2,7 @@ export * from "./client.ts";
 export * from "./client-snippets.ts";
 export * from "./endpoint.ts";
 export * from "./endpoints/index.ts";
+export * from "./endpoints/a2a.ts";
 export * from "./endpoints/account.ts";
 export * from "./endpoints/ag-ui.ts";
 export * from "./endpoints/agents.ts";

@@ -26,3 +26,6 @@ export const openAi: Protocol = {
 
 /** What the transport refuses is a JSON-RPC error with a status; what a tool answers is a result, whatever came of it. */
 export const mcp: Protocol = { name: "mcp", failure: jsonRpcFailure, statuses: errorStatus };
+
+/** As MCP's: JSON-RPC errors, with A2A's own codes where it has one. */
+export const a2a: Protocol = { name: "a2a", failure: jsonRpcFailure, statuses: errorStatus };

@@ -1,3 +1,4 @@
+import * as a2a from "./a2a.ts";
 import * as account from "./account.ts";
 import * as agUi from "./ag-ui.ts";
 import * as agents from "./agents.ts";
@@ -30,7 +31,7 @@ export const whsEndpoints = {
 };
 
 /** Every endpoint that speaks an open protocol, by export name. */
-export const protocolEndpoints = { ...openAi, ...agUi, ...mcp };
+export const protocolEndpoints = { ...openAi, ...agUi, ...mcp, ...a2a };
 
 export const whsApiInfo = {
   title: "WebHost Systems",

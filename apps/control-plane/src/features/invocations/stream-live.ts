@@ -41,6 +41,8 @@ export class LiveStream {
   readonly agentId: string;
   /** Aborted when nobody has followed the stream for the time of grace. */
   readonly cancelled: AbortSignal;
+  /** Its owner has asked for its end. */
+  cancelRequested = false;
   lastEventId = 0;
   storedEventId = 0;
   ended = false;
@@ -90,6 +92,12 @@ export class LiveStream {
     this.append(event, data);
     this.ended = true;
     clearTimeout(this.leaving);
+  }
+
+  /** Stops the agent, whoever reads. */
+  cancel(): void {
+    this.cancelRequested = true;
+    this.cancelling.abort();
   }
 
   get readerCount(): number {

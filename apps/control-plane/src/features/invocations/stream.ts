@@ -1,4 +1,5 @@
 import { invokeLimits } from "@whs/api";
+import { AppError } from "@whs/platform/errors";
 import { type InvokeInput, type InvokeOutput, ProviderError, type RuntimeProvider } from "@whs/runtimes";
 import type { Context } from "../../context.ts";
 import type { Gateway } from "./gateway.ts";
@@ -10,11 +11,17 @@ import type { LiveStream } from "./stream-live.ts";
  * Starts an agent whose answer is a stream: `meta`, then `delta`s, `usage` and `done`; or `error` as the last event.
  * What is refused is thrown here, before the stream starts, so that it is answered like any error.
  */
-export async function startStream(gateway: Gateway, context: Context, request: InvocationRequest): Promise<LiveStream> {
+export async function startStream(
+  gateway: Gateway,
+  context: Context,
+  request: InvocationRequest,
+  /** What else `meta` says, for a protocol that needs it again when the stream is read later. */
+  labels: Readonly<Record<string, string>> = {},
+): Promise<LiveStream> {
   const prepared = await prepareInvocation(gateway, context, request);
   const { userId, agentId, traceId, deploymentId } = prepared.input;
   const stream = gateway.streams.start({ userId, agentId, detach: request.body.options?.detach === true });
-  stream.append("meta", { traceId, sessionId: prepared.sessionId ?? null, deploymentId, streamId: stream.id });
+  stream.append("meta", { traceId, sessionId: prepared.sessionId ?? null, deploymentId, streamId: stream.id, ...labels });
   const run = async (): Promise<void> => {
     try {
       const { usage } = await runInvocation(gateway, context, prepared, stream.cancelled, (input) =>
@@ -23,13 +30,17 @@ export async function startStream(gateway: Gateway, context: Context, request: I
       stream.append("usage", usage);
       stream.end("done", {});
     } catch (error) {
-      const appError = toInvocationError(error);
+      const appError = stream.cancelRequested ? cancelled(error) : toInvocationError(error);
       if (appError.status >= 500 && appError.code === "INTERNAL") context.log.error({ err: error, traceId }, "A stream failed");
       stream.end("error", appError.body(traceId));
     }
   };
   gateway.streams.track(stream, run());
   return stream;
+}
+
+function cancelled(cause: unknown): AppError {
+  return new AppError("RUNTIME_ERROR", "The caller cancelled the stream.", { details: { cancelled: true }, cause });
 }
 
 /**

@@ -11,7 +11,7 @@ import type { LongAnswers } from "../../long-answers.ts";
 import type { Metrics } from "../../observability/index.ts";
 import { createStreamCipher } from "./stream-cipher.ts";
 import { type EventSource, follow } from "./stream-follower.ts";
-import { LiveStream } from "./stream-live.ts";
+import { LiveStream, type Part } from "./stream-live.ts";
 import { createRemoteReaders, tellEveryMs } from "./stream-remote-readers.ts";
 import { createStreamReader, type Want } from "./stream-reader.ts";
 import { createStreamStore, leaseMs } from "./stream-store.ts";
@@ -37,6 +37,13 @@ export interface Streams {
   follow(stream: LiveStream, http: Http, after: number): void;
   /** Sends a stream to its owner, whichever gateway runs it. @throws AppError before anything is sent. */
   resume(http: Http, request: ResumeRequest): Promise<void>;
+  /**
+   * Hands a stream to its owner, whichever gateway runs it: what there is, and with `toEnd` also what comes. Ends early
+   * when the signal fires. @throws AppError
+   */
+  read(request: ResumeRequest, reader: { signal: AbortSignal; toEnd: boolean }): AsyncGenerator<Part>;
+  /** Stops the agent of a stream, if it runs here. */
+  cancel(streamId: string): void;
   readonly figures: { running: number; readers: number };
   /** Lets readers of other gateways' streams go elsewhere, waits for what runs here to end, and writes what is not written yet. */
   close(timeoutMs: number): Promise<void>;
@@ -136,6 +143,29 @@ export async function openStreams(options: StreamsOptions): Promise<Streams> {
       await new Promise((resolve) => setTimeout(resolve, lookAgainMs));
     }
   };
+  /** A reader's way to a stream, here or in the store. `onStop` says what to do when this gateway lets its readers go. */
+  const open = async (request: ResumeRequest): Promise<{ source: EventSource; lastEventId: number; onStop: (end: () => void) => void }> => {
+    const here = live.get(request.streamId);
+    if (here !== undefined && here.userId === request.userId && here.agentId === request.agentId) {
+      if (request.after > here.lastEventId) throw unknownEvent();
+      if (here.readerCount >= maxReaders) throw tooManyReaders();
+      return { source: liveSource(here, request.traceId), lastEventId: here.lastEventId, onStop: () => undefined };
+    }
+    const found = await find(request);
+    if (found.ended && !found.lost && request.after > found.lastEventId) throw unknownEvent();
+    if (remote.count(request.streamId) >= maxReaders) throw tooManyReaders();
+    const stored = storeReader(request.streamId, request.traceId);
+    const left = remote.add(request.streamId, found.ended);
+    const leave = (): void => {
+      stored.leave();
+      left();
+    };
+    return {
+      source: { after: (id) => stored.after(id), leave },
+      lastEventId: found.lastEventId,
+      onStop: (end) => remote.onStop(left, end),
+    };
+  };
   return {
     start({ userId, agentId, detach }) {
       const stream = new LiveStream({
@@ -157,25 +187,33 @@ export async function openStreams(options: StreamsOptions): Promise<Streams> {
       });
       works.add(tracked);
     },
+    async *read(request, { signal, toEnd }) {
+      const { source, lastEventId, onStop } = await open(request);
+      const stopping = new AbortController();
+      onStop(() => stopping.abort());
+      const over = AbortSignal.any([signal, stopping.signal]);
+      const aborted = new Promise<undefined>((resolve) => over.addEventListener("abort", () => resolve(undefined), { once: true }));
+      let wake: (() => void) | undefined;
+      const onWake = (): void => wake?.();
+      source.join?.(onWake);
+      try {
+        for (let cursor = request.after; !over.aborted && (toEnd || cursor < lastEventId);) {
+          const next = source.after(cursor) ?? new Promise<undefined>((resolve) => (wake = () => resolve(undefined)));
+          const part = next instanceof Promise ? await Promise.race([aborted, next]) : next;
+          if (part === undefined) continue;
+          cursor = part.lastEventId;
+          yield part;
+          if (part.ended) return;
+        }
+      } finally {
+        source.leave(onWake);
+      }
+    },
+    cancel: (streamId) => live.get(streamId)?.cancel(),
     follow: (stream, http, after) => void send(http, liveSource(stream, http.request.traceId), { userId: stream.userId, after }),
     async resume(http, request) {
-      const here = live.get(request.streamId);
-      if (here !== undefined && here.userId === request.userId && here.agentId === request.agentId) {
-        if (request.after > here.lastEventId) throw unknownEvent();
-        if (here.readerCount >= maxReaders) throw tooManyReaders();
-        send(http, liveSource(here, request.traceId), request);
-        return;
-      }
-      const found = await find(request);
-      if (found.ended && !found.lost && request.after > found.lastEventId) throw unknownEvent();
-      if (remote.count(request.streamId) >= maxReaders) throw tooManyReaders();
-      const source = storeReader(request.streamId, request.traceId);
-      const left = remote.add(request.streamId, found.ended);
-      const leave = (): void => {
-        source.leave();
-        left();
-      };
-      remote.onStop(left, send(http, { after: (id) => source.after(id), leave }, request));
+      const { source, onStop } = await open(request);
+      onStop(send(http, source, request));
     },
     get figures() {
       let readers = remote.total;

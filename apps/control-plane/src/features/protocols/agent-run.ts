@@ -5,7 +5,17 @@ import { isId } from "@whs/platform/ids";
 import type { InvokeOutput } from "@whs/runtimes";
 import { z } from "zod";
 import type { Context } from "../../context.ts";
-import { forwardDeltas, type Gateway, prepareInvocation, type Route, runInvocation, toInvocationRequest } from "../invocations/index.ts";
+import {
+  forwardDeltas,
+  type Gateway,
+  type InvocationRequest,
+  type LiveStream,
+  prepareInvocation,
+  type Route,
+  runInvocation,
+  startStream,
+  toInvocationRequest,
+} from "../invocations/index.ts";
 
 export interface AgentRequest {
   /** The agent's id or its name. */
@@ -43,18 +53,9 @@ export async function openRun(
   http: HandlerInput<Endpoint>["http"],
   request: AgentRequest,
 ): Promise<AgentRun> {
-  const { messages } = parseInput(messagesInput, { messages: request.messages });
-  const { agentId, name } = await findAgent(gateway, context, request.agent);
-  const { session } = request;
-  const body = {
-    input: { messages },
-    ...(session !== undefined && "id" in session ? { sessionId: session.id } : {}),
-    ...(request.options === undefined ? {} : { options: request.options }),
-  };
-  const prepared = await prepareInvocation(gateway, context, {
-    ...toInvocationRequest(agentId, body, http),
-    ...(session !== undefined && "conversation" in session ? { conversation: session.conversation } : {}),
-  });
+  const { route, invocation } = await toInvocation(gateway, context, http, request);
+  const { agentId, name } = route;
+  const prepared = await prepareInvocation(gateway, context, invocation);
   const { provider } = prepared;
   return {
     agentId,
@@ -65,6 +66,41 @@ export async function openRun(
     stream: (callerGone, onDelta) =>
       runInvocation(gateway, context, prepared, callerGone, (input) => forwardDeltas(provider, input, onDelta)),
   };
+}
+
+/**
+ * Starts a run whose answer is kept as a stream, to be read by its id, here or at any gateway.
+ * @throws AppError as {@link openRun} does
+ */
+export async function startKeptRun(
+  gateway: Gateway,
+  context: Context,
+  http: HandlerInput<Endpoint>["http"],
+  request: AgentRequest,
+  labels: Readonly<Record<string, string>>,
+): Promise<LiveStream> {
+  return startStream(gateway, context, (await toInvocation(gateway, context, http, request)).invocation, labels);
+}
+
+async function toInvocation(
+  gateway: Gateway,
+  context: Context,
+  http: HandlerInput<Endpoint>["http"],
+  request: AgentRequest,
+): Promise<{ route: Route; invocation: InvocationRequest }> {
+  const { messages } = parseInput(messagesInput, { messages: request.messages });
+  const route = await findAgent(gateway, context, request.agent);
+  const { session, options } = request;
+  const body = {
+    input: { messages },
+    ...(session !== undefined && "id" in session ? { sessionId: session.id } : {}),
+    ...(options === undefined ? {} : { options }),
+  };
+  const invocation = {
+    ...toInvocationRequest(route.agentId, body, http),
+    ...(session !== undefined && "conversation" in session ? { conversation: session.conversation } : {}),
+  };
+  return { route, invocation };
 }
 
 const messagesInput = z.object({ messages: messagesSchema });

@@ -1,6 +1,8 @@
 import type { Bind, Presentation } from "@whs/platform/http";
 import type { Context } from "../../context.ts";
 import type { Gateway } from "../invocations/index.ts";
+import { bindA2a } from "./a2a/routes.ts";
+import { type CardSigner, createCardSigner } from "./a2a/sign-card.ts";
 import { agUiPresentation } from "./ag-ui/presentation.ts";
 import { bindAgUi } from "./ag-ui/routes.ts";
 import { createRpcPresentation } from "./json-rpc.ts";
@@ -9,7 +11,7 @@ import { openAiPresentation } from "./open-ai/presentation.ts";
 import { bindOpenAi } from "./open-ai/routes.ts";
 import { createRunningCalls, type RunningCalls } from "./running-calls.ts";
 
-export { createRunningCalls };
+export { createCardSigner, createRunningCalls };
 
 /** Binds endpoints for signed-in users, whose failures have a protocol's own form. */
 type BindInForm = (presentation: Presentation) => Bind<Context>;
@@ -17,16 +19,18 @@ type BindInForm = (presentation: Presentation) => Bind<Context>;
 export interface ProtocolOptions {
   gateway: Gateway;
   calls: RunningCalls;
-  /** Stops a call at every gateway. */
+  /** Stops a call, or a stream by its id, at every gateway. */
   cancelCall: (key: string) => Promise<void>;
   publicUrl: string | undefined;
+  signer: CardSigner;
 }
 
 /** Every open protocol is an adapter over the same invocations. */
-export function bindProtocols(bindInForm: BindInForm, { gateway, calls, cancelCall, publicUrl }: ProtocolOptions): void {
+export function bindProtocols(bindInForm: BindInForm, { gateway, calls, cancelCall, publicUrl, signer }: ProtocolOptions): void {
   bindOpenAi(bindInForm(openAiPresentation), gateway);
   bindAgUi(bindInForm(agUiPresentation), gateway);
   const metadata = (path: string) => (origin: string) =>
     `${new URL(publicUrl ?? origin).origin}/.well-known/oauth-protected-resource${path}`;
   bindMcp(bindInForm(createRpcPresentation(metadata("/mcp"))), { gateway, calls, cancelCall });
+  bindA2a(bindInForm(createRpcPresentation(metadata(""))), { gateway, cancelTask: cancelCall, signer });
 }
