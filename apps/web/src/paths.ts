@@ -19,6 +19,10 @@ export const paths = {
     withQuery(`/agents/${segment(id)}/playground/stream`, { stream: resume?.stream, after: resume?.after }),
   agentErrors: (id: string) => `/agents/${segment(id)}/errors`,
   trace: (id: string) => `/traces/${segment(id)}`,
+  deployments: (agentId: string) => `/agents/${segment(agentId)}/deployments`,
+  uploadBundle: (agentId: string, activate: boolean) => `/agents/${segment(agentId)}/deployments/upload${activate ? "" : "?activate=no"}`,
+  deployment: (agentId: string, id: string) => `/agents/${segment(agentId)}/deployments/${segment(id)}`,
+  activateDeployment: (agentId: string, id: string) => `/agents/${segment(agentId)}/deployments/${segment(id)}/activate`,
 
   // Usage
   usage: () => "/usage",

@@ -6,6 +6,7 @@ export default [
   route("sign-out", "features/account/sign-out.ts"),
   route("preferences", "features/account/preferences.ts"),
   route("agents/:agentId/playground/stream", "features/agents/playground-stream.ts"),
+  route("agents/:agentId/deployments/upload", "features/agents/deployments/upload.ts"),
 
   // Public pages, for visitors too
   layout("shell/public.tsx", [
@@ -31,6 +32,9 @@ export default [
         index("features/agents/overview-page.tsx"),
         route("playground", "features/agents/playground-page.tsx"),
         route("errors", "features/agents/errors-page.tsx"),
+        route("deployments", "features/agents/deployments/list-page.tsx"),
+        route("deployments/:deploymentId", "features/agents/deployments/deployment-page.tsx"),
+        route("deployments/:deploymentId/activate", "features/agents/deployments/activate-page.tsx"),
         // One line for each further tab, and one in features/agents/tabs.ts
       ]),
 

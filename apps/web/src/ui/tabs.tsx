@@ -11,7 +11,13 @@ export function TabLinks({ label, tabs }: { label: string; tabs: readonly { labe
   return (
     <nav aria-label={label} className="mb-6 flex gap-1 overflow-x-auto border-b border-line">
       {tabs.map((tab) => (
-        <NavLink key={tab.to} to={tab.to} end className={({ isActive }) => classNames(TAB, isActive ? CURRENT : OTHER)}>
+        // A tab is current on the pages beneath it too, unless those are tabs of their own.
+        <NavLink
+          key={tab.to}
+          to={tab.to}
+          end={tabs.some((other) => other.to.startsWith(`${tab.to}/`))}
+          className={({ isActive }) => classNames(TAB, isActive ? CURRENT : OTHER)}
+        >
           {tab.label}
         </NavLink>
       ))}

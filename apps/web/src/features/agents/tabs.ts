@@ -4,7 +4,7 @@ import { paths } from "../../paths.ts";
 export function agentTabs(agentId: string): { label: string; to: string }[] {
   return [
     { label: "Overview", to: paths.agent(agentId) },
-    // Deployments
+    { label: "Deployments", to: paths.deployments(agentId) },
     { label: "Playground", to: paths.playground(agentId) },
     // Sessions
     // Logs
