@@ -9,7 +9,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { startMarketplace, type TestMarketplace } from "./harness.ts";
 import { draft, releaseBody } from "./offers.ts";
-import { xssCorpus } from "./xss-corpus.ts";
+import { xssCorpus } from "@whs/stack/xss-corpus";
 
 let market: TestMarketplace;
 let profileDir: string;

@@ -1,5 +1,5 @@
 /** The console's navigation: an entry for every page that exists. */
-import { Bot, ChartColumn, CreditCard, type LucideIcon } from "lucide-react";
+import { Bot, ChartColumn, CreditCard, type LucideIcon, Store } from "lucide-react";
 import { paths } from "./paths.ts";
 
 export interface NavigationEntry {
@@ -17,5 +17,5 @@ export const navigation: readonly NavigationEntry[] = [
   // Audit log
   // Plan
   { label: "Plan", to: paths.plan(), icon: CreditCard },
-  // Marketplace
+  { label: "Marketplace", to: paths.marketplace(), icon: Store },
 ];

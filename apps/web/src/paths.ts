@@ -28,6 +28,7 @@ export const paths = {
   usage: () => "/usage",
 
   // Installs
+  installListing: (listingId: string) => `/install?listingId=${segment(listingId)}`,
 
   // API tokens
 
@@ -37,6 +38,10 @@ export const paths = {
   plan: () => "/plan",
 
   // Marketplace
+  marketplace: () => "/marketplace",
+  marketplaceSearch: (parameters: Readonly<Record<string, string>> = {}) => withQuery("/marketplace/search", parameters),
+  listing: (id: string, parameters: Readonly<Record<string, string>> = {}) => withQuery(`/marketplace/listings/${segment(id)}`, parameters),
+  publisherPage: (id: string) => `/marketplace/publishers/${segment(id)}`,
 } as const;
 
 function withQuery(path: string, query: Readonly<Record<string, string | null | undefined>>): string {

@@ -26,13 +26,16 @@ import { Toaster } from "./ui/toast.tsx";
 export const middleware = [sessionMiddleware];
 
 export function loader({ request, context }: LoaderFunctionArgs) {
+  const { config, traceId } = context.get(appContext);
   const session = sessionOf({ context });
   const flash = takeFlash(request, context);
   return data(
     {
       person: session === null ? null : { name: session.name, email: session.email },
       preferences: readPreferences(readCookies(request.headers.get("cookie")), request.headers.get("accept-language")),
-      traceId: context.get(appContext).traceId,
+      traceId,
+      /** Whether the installation has one. */
+      marketplace: config.fleetpromptUrl !== undefined,
       said: flash?.sentence ?? null,
     },
     flash === undefined ? {} : { headers: { "set-cookie": flash.header } },

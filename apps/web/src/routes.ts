@@ -17,6 +17,10 @@ export default [
       route("auth/callback", "features/account/callback.tsx"),
 
       // Marketplace
+      route("marketplace", "features/marketplace/home-page.tsx"),
+      route("marketplace/search", "features/marketplace/search-page.tsx"),
+      route("marketplace/listings/:listingId", "features/marketplace/listing-page.tsx"),
+      route("marketplace/publishers/:publisherId", "features/marketplace/publisher-page.tsx"),
 
       route("*", "features/home/not-found.tsx"),
     ]),

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { xssCorpus } from "../../test/xss-corpus.ts";
+import { xssCorpus } from "@whs/stack/xss-corpus";
 import { renderMarkdown, requireRenderable } from "./index.ts";
 
 /** Every tag, with its attributes, that the HTML has. */

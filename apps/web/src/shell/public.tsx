@@ -7,13 +7,20 @@ import { ThemeSwitch } from "./theme-switch.tsx";
 
 /** Around pages that anybody may see. */
 export default function PublicShell() {
-  const person = useRouteLoaderData<typeof rootLoader>("root")?.person ?? null;
+  const loaded = useRouteLoaderData<typeof rootLoader>("root");
+  const person = loaded?.person ?? null;
+  const marketplace = loaded?.marketplace ?? false;
   return (
     <div className="flex min-h-dvh flex-col">
       <header className="border-b border-line bg-surface">
         <div className="mx-auto flex max-w-7xl flex-wrap items-center justify-between gap-x-6 gap-y-2 px-4 py-2">
           <Brand to={paths.home()} />
-          <nav aria-label="Account" className="flex gap-2">
+          <nav aria-label="Site" className="flex flex-wrap gap-2">
+            {marketplace && (
+              <ButtonLink look="quiet" to={paths.marketplace()} reloadDocument>
+                Marketplace
+              </ButtonLink>
+            )}
             {person === null ? (
               <>
                 <ButtonLink look="quiet" to={paths.signIn()} reloadDocument>
