@@ -41,18 +41,26 @@ async function prepare({ stack, person }: Subject): Promise<Record<string, Recor
   const messages = [{ role: "user", content: "hello" }];
   const chat = { model: "bench-echo", messages };
   const response = { model: "bench-echo", input: "hello" };
+  const rpc = (method: string, params: object) => ({ jsonrpc: "2.0", id: 1, method, params });
+  const tool = rpc("tools/call", { name: "bench-echo", arguments: { messages } });
+  const shownTool = rpc("tools/call", { name: "bench-echo", arguments: { messages }, _meta: { progressToken: 1 } });
+  const message = { message: { messageId: "1", role: "ROLE_USER", parts: [{ text: "hello" }] } };
   const run = { threadId: "t", runId: "r", state: {}, messages: [{ id: "1", ...messages[0] }], tools: [], context: [], forwardedProps: {} };
   return {
     JSON: {
       "/v1/invoke": door(`/v1/invoke/${agentId}`, { input: { messages } }),
       "/v1/chat/completions": door("/v1/chat/completions", chat),
       "/v1/responses": door("/v1/responses", response),
+      "/mcp": door("/mcp", tool),
+      "/a2a": door("/a2a/bench-echo", rpc("SendMessage", message)),
     },
     SSE: {
       "/v1/invoke": door(`/v1/invoke/${agentId}/stream`, { input: { messages } }),
       "/v1/chat/completions": door("/v1/chat/completions", { ...chat, stream: true }),
       "/v1/responses": door("/v1/responses", { ...response, stream: true }),
       "/ag-ui": door("/ag-ui/bench-echo", run),
+      "/mcp": door("/mcp", shownTool),
+      "/a2a": door("/a2a/bench-echo", rpc("SendStreamingMessage", message)),
     },
   };
 }

@@ -191,7 +191,7 @@ test("what agents connect prints runs as it is, by each client", async () => {
   await succeed(runner.run(["deploy", path.join(EXAMPLES, "session-counter")], { env }));
   const { stdout: token } = await succeed(runner.run(["tokens", "create", "clients", "--scope", "invoke"], { env }));
   const said = await Promise.all(
-    ["openai", "ai-sdk", "ag-ui"].map(async (client) => {
+    ["openai", "ai-sdk", "mcp", "a2a", "ag-ui"].map(async (client) => {
       const { stdout } = await succeed(runner.run(["agents", "connect", "session-counter", "--client", client], { env }));
       return runModule(stdout, { WHS_API_TOKEN: token.trim() });
     }),

@@ -461,3 +461,56 @@ describe("a followed log", () => {
     for (const tail of tails) tail.leave();
   });
 });
+
+describe("what an open protocol runs at one gateway", () => {
+  const rpc = async (at: string, path: string, body: object, headers: Record<string, string> = {}): Promise<Response> => {
+    const init = {
+      authorization: `Bearer ${person.token}`,
+      "content-type": "application/json",
+      accept: "application/json, text/event-stream",
+    };
+    return fetch(at + path, { method: "POST", headers: { ...init, ...headers }, body: JSON.stringify({ jsonrpc: "2.0", ...body }) });
+  };
+  const forever = JSON.stringify({ count: 5_000, everyMs: 20 });
+
+  it("is followed, looked at and cancelled at another: a task of A2A", async () => {
+    const ask = async (at: string, method: string, params: object) =>
+      (await (await rpc(at, `/a2a/${agentId}`, { id: 1, method, params })).json()) as { result: { task: object } };
+    const message = { messageId: "1", role: "ROLE_USER", parts: [{ text: forever }] };
+    const begun = await ask(plane.url, "SendMessage", { message, configuration: { returnImmediately: true } });
+    const { id } = begun.result.task as { id: string };
+    const followed = await rpc(second.url, `/a2a/${agentId}`, { id: 2, method: "SubscribeToTask", params: { id } });
+    expect(await ask(second.url, "GetTask", { id })).toMatchObject({ result: { id, status: { state: "TASK_STATE_WORKING" } } });
+    expect(await ask(second.url, "CancelTask", { id })).toMatchObject({ result: { id, status: { state: "TASK_STATE_CANCELED" } } });
+    const events = (await followed.text()).match(/^data: .*$/gm) ?? [];
+    expect(events.at(0)).toContain('"TASK_STATE_WORKING"');
+    expect(events.at(-1)).toContain('"TASK_STATE_CANCELED"');
+  });
+
+  it("is cancelled at another: a call of MCP, by its own client alone", async () => {
+    const traceId = `mcp-elsewhere-${newId("trc")}`;
+    const params = { name: "pacer", arguments: { prompt: forever }, _meta: { progressToken: "t" } };
+    const session = { "mcp-session-id": "mine" };
+    const call = await rpc(plane.url, "/mcp", { id: 7, method: "tools/call", params }, { ...session, "x-trace-id": traceId });
+    const cancel = (headers: Record<string, string>) =>
+      rpc(second.url, "/mcp", { method: "notifications/cancelled", params: { requestId: 7 } }, headers);
+    const reader = call.body?.pipeThrough(new TextDecoderStream()).getReader();
+    for (let text = ""; !text.includes("notifications/progress");) {
+      const { done, value } = (await reader?.read()) ?? { done: true };
+      expect(done).toBe(false);
+      text += value ?? "";
+    }
+    expect((await cancel({ "mcp-session-id": "another" })).status).toBe(202);
+    // It goes on.
+    for (let piece = 0; piece < 5; piece++) expect((await reader?.read())?.done).toBe(false);
+    expect((await cancel(session)).status).toBe(202);
+    let rest = "";
+    for (let piece = await reader?.read(); piece?.done === false; piece = await reader?.read()) rest += piece.value;
+    expect(rest).not.toContain('"id":7');
+    await expect
+      .poll(async () => (await plane.pool.query("select error_code from whs.invocations where trace_id = $1", [traceId])).rows, {
+        timeout: 10_000,
+      })
+      .toEqual([{ error_code: "RUNTIME_ERROR" }]);
+  });
+});

@@ -49,11 +49,28 @@ await client.connect(
     requestInit: { headers: { Authorization: \`Bearer \${process.env.${keyVariable}}\` } },
   }),
 );
-console.log((await client.listTools()).tools);
+const { content } = await client.callTool({ name: "${name}", arguments: { prompt: "Hello" } });
+console.log(content[0].text);
+await client.close();
 `,
   a2a: (url, { id }) => `
-# The agent's card, which tells an A2A client the rest.
-curl -H "Authorization: Bearer $${keyVariable}" ${url}/a2a/${id}/.well-known/agent-card.json
+// npm install @a2a-js/sdk
+import { ClientFactory, DefaultAgentCardResolver, JsonRpcTransportFactory } from "@a2a-js/sdk/client";
+
+const fetchImpl = (input, init) => {
+  const headers = new Headers(init?.headers);
+  headers.set("Authorization", \`Bearer \${process.env.${keyVariable}}\`);
+  return fetch(input, { ...init, headers });
+};
+const factory = new ClientFactory({
+  transports: [new JsonRpcTransportFactory({ fetchImpl })],
+  cardResolver: new DefaultAgentCardResolver({ fetchImpl }),
+});
+const client = await factory.createFromUrl("${url}/a2a/${id}/");
+const answer = await client.sendMessage({
+  message: { messageId: crypto.randomUUID(), role: 1, parts: [{ content: { $case: "text", value: "Hello" } }] },
+});
+console.log(answer.parts[0].content.value);
 `,
   "ag-ui": (url, { id }) => `
 // npm install @ag-ui/client
