@@ -31,8 +31,13 @@ export const paths = {
   installListing: (listingId: string) => `/install?listingId=${segment(listingId)}`,
 
   // API tokens
+  tokens: () => "/tokens",
+  newToken: () => "/tokens/new",
+  /** The list, asking whether to revoke one of it. */
+  revokeToken: (id: string, cursor: string | null) => withQuery("/tokens", { cursor, revoke: id }),
 
   // Audit log
+  audit: (found: { action?: string; target?: string } = {}) => withQuery("/audit", found),
 
   // Plan
   plan: () => "/plan",

@@ -51,8 +51,11 @@ export default [
       // Installs
 
       // API tokens
+      route("tokens", "features/tokens/list-page.tsx"),
+      route("tokens/new", "features/tokens/create-page.tsx"),
 
       // Audit log
+      route("audit", "features/audit/page.tsx"),
 
       // Plan
       route("plan", "features/plan/page.tsx"),

@@ -143,3 +143,48 @@ export function ChoiceField({
     </fieldset>
   );
 }
+
+export interface ChecklistItem {
+  value: string;
+  label: string;
+  description: string;
+  checked: boolean;
+}
+
+/** Any number of things, each with its explanation. */
+export function ChecklistField({ label, name, choices, error }: FieldFrame & { choices: readonly ChecklistItem[] }) {
+  const id = useId();
+  return (
+    <fieldset aria-describedby={error === undefined ? undefined : `${id}-error`}>
+      <legend className="mb-2 font-medium">{label}</legend>
+      <div className="grid gap-x-6 gap-y-3 sm:grid-cols-2">
+        {choices.map(({ value, label: name_, description, checked }) => (
+          <div key={value} className="flex items-start gap-3">
+            <input
+              type="checkbox"
+              id={`${id}-${value}`}
+              name={name}
+              value={value}
+              defaultChecked={checked}
+              aria-describedby={`${id}-${value}-about`}
+              className="mt-1 size-4 accent-accent"
+            />
+            <div>
+              <label htmlFor={`${id}-${value}`} className="font-medium">
+                {name_}
+              </label>
+              <p id={`${id}-${value}-about`} className="text-sm text-muted">
+                {description}
+              </p>
+            </div>
+          </div>
+        ))}
+      </div>
+      {error !== undefined && (
+        <p id={`${id}-error`} className="mt-2 text-sm text-bad">
+          {error}
+        </p>
+      )}
+    </fieldset>
+  );
+}

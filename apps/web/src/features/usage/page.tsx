@@ -104,8 +104,8 @@ function Limits({ usage: { totals, pending, limits } }: { usage: Usage }) {
 }
 
 /** What the limit means now, where it is reached. */
-function Exhausted({ usage: { totals, limits, period } }: { usage: Usage }) {
-  const reached = (["requests", "tokens", "computeMs"] as const).filter((key) => totals[key] >= limits[key]);
+function Exhausted({ usage: { totals, pending, limits, period } }: { usage: Usage }) {
+  const reached = (["requests", "tokens", "computeMs"] as const).filter((key) => totals[key] + pending[key] >= limits[key]);
   if (reached.length === 0) return null;
   const names = reached.map((key) => ({ requests: "requests", tokens: "tokens", computeMs: "compute" })[key]).join(" and ");
   return (
