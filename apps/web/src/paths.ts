@@ -17,6 +17,9 @@ export const paths = {
   playground: (id: string) => `/agents/${segment(id)}/playground`,
   playgroundStream: (id: string, resume?: { stream: string; after: string | null }) =>
     withQuery(`/agents/${segment(id)}/playground/stream`, { stream: resume?.stream, after: resume?.after }),
+  agentLogs: (id: string) => `/agents/${segment(id)}/logs`,
+  logTail: (id: string, deployment: string) => withQuery(`/agents/${segment(id)}/logs/tail`, { deployment }),
+  agentMetrics: (id: string) => `/agents/${segment(id)}/metrics`,
   agentErrors: (id: string) => `/agents/${segment(id)}/errors`,
   trace: (id: string) => `/traces/${segment(id)}`,
   deployments: (agentId: string) => `/agents/${segment(agentId)}/deployments`,

@@ -1,5 +1,8 @@
-import { getTrace, invokeAgent, listFailedInvocations } from "@whs/api";
+import { ApiError, getMetrics, getTrace, invokeAgent, listDeploymentLogs, listFailedInvocations } from "@whs/api";
 import { type Person, signUp } from "@whs/stack/testing";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { complaintsOf, examine } from "./browser.ts";
@@ -23,26 +26,50 @@ export default {
     yield "turn " + turn;
     while (told === "wait" && !released) await tick();
     while (told === "never end" && !signal.aborted) await tick();
+    for (let line = 1; told === "chatter" && line <= 120; line += 1) console.log("line " + line);
     console.log("was told: " + told);
     yield ", all of it";
   },
 };`;
 
+/** What the free plan allows here in a month: a little more than the tests before the last one need. */
+const REQUESTS = 14;
+
+let settings: string;
 let web: WebHarness;
 let ada: Person;
 let grace: Person;
 let agent: DeployedAgent;
 let page: Page;
 beforeAll(async () => {
-  web = await startWeb(["identity", "supervisor", "whs", "web"], { WHS_STREAM_GRACE_SECONDS: "1" });
+  settings = await mkdtemp(path.join(tmpdir(), "whs-observe-"));
+  const tiers = await readFile(path.join(import.meta.dirname, "../../../config/tiers.yaml"), "utf8");
+  const tiersFile = path.join(settings, "tiers.yaml");
+  await writeFile(tiersFile, tiers.replace("maxRequestsPerPeriod: 1000\n", `maxRequestsPerPeriod: ${REQUESTS}\n`));
+  web = await startWeb(["identity", "supervisor", "whs", "web"], { WHS_STREAM_GRACE_SECONDS: "1", WHS_TIERS_FILE: tiersFile });
   [ada, grace] = await Promise.all([signUp(web.stack.endpoints), signUp(web.stack.endpoints)]);
   agent = await deployAgent(ada.client, "obedient", OBEDIENT);
   page = await web.open();
   await signIn(page, web.url, ada.email);
 }, START_TIMEOUT_MS);
-afterAll(() => web?.stop(), 60_000);
+afterAll(async () => {
+  await web?.stop();
+  await rm(settings, { recursive: true, force: true });
+}, 60_000);
 
 const agentPage = (tab: string): string => `${web.url}/agents/${agent.agentId}/${tab}`;
+
+/** How many invocations this file has made over the API. */
+let told = 0;
+async function tell(text: string): Promise<void> {
+  await ada.client.call(invokeAgent, { agentId: agent.agentId, body: { input: { prompt: text } } });
+  told += 1;
+}
+
+/** Files with what draws charts, among those that the page has loaded. */
+function chartFilesOf(from: Page): Promise<number> {
+  return from.evaluate(() => performance.getEntriesByType("resource").filter(({ name }) => /metrics-charts.*\.js$/.test(name)).length);
+}
 
 async function say(text: string): Promise<void> {
   await page.getByLabel("Message").fill(text);
@@ -55,7 +82,7 @@ test("an answer appears piece by piece, is announced, says what it used, and its
   await say("wait");
   await page.getByText("turn 1", { exact: true }).waitFor();
   expect(await page.getByText("Answering…").isVisible()).toBe(true);
-  await ada.client.call(invokeAgent, { agentId: agent.agentId, body: { input: { prompt: "release" } } });
+  await tell("release");
   await page.getByText("turn 1, all of it", { exact: true }).waitFor();
   await page.getByRole("status").filter({ hasText: "The agent has answered: turn 1, all of it" }).waitFor({ state: "attached" });
   await page.getByText(/\d tokens/).waitFor();
@@ -124,13 +151,94 @@ test(
   },
 );
 
+test("the log is read page by page, and followed live until it is paused", { timeout: 120_000 }, async () => {
+  const complaints = complaintsOf(page);
+  await tell("chatter");
+  await page.goto(agentPage("logs"));
+  await page.getByRole("button", { name: "Follow" }).click();
+  await page.getByText("New lines appear on top").waitFor();
+  await tell("speak up");
+  await page.getByText("was told: speak up").waitFor();
+  expect(await examine(page)).toEqual([]);
+
+  await page.getByRole("button", { name: "Pause" }).click();
+  await page.getByText("Paused", { exact: true }).waitFor();
+  await tell("whisper");
+  const stored = async (): Promise<boolean> =>
+    (await ada.client.call(listDeploymentLogs, { id: agent.deploymentId })).lines.some(({ message }) => message.endsWith("whisper"));
+  await expect.poll(stored, { timeout: 60_000 }).toBe(true);
+  expect(await page.getByText("was told: whisper").count()).toBe(0);
+  await page.getByRole("button", { name: "Resume" }).click();
+  await page.getByText("was told: whisper").waitFor();
+
+  const furtherPage = async (): Promise<boolean> =>
+    (await ada.client.call(listDeploymentLogs, { id: agent.deploymentId, limit: 100 })).nextCursor !== null;
+  await expect.poll(furtherPage, { timeout: 60_000 }).toBe(true);
+  await page.goto(agentPage("logs"));
+  await page.getByRole("link", { name: "Next page" }).click();
+  await page.getByText("line 1", { exact: true }).waitFor();
+  expect(new URL(page.url()).searchParams.has("cursor")).toBe(true);
+  expect(await page.getByText("was told: whisper").count()).toBe(0);
+  expect(complaints).toEqual([]);
+});
+
+test("metrics show the invocations as charts and as a table, by the deployment and range in the URL", { timeout: 120_000 }, async () => {
+  const complaints = complaintsOf(page);
+  const counted = async (): Promise<number> =>
+    (await ada.client.call(getMetrics, { id: agent.agentId })).series.reduce((sum, { requests }) => sum + requests, 0);
+  await expect.poll(counted, { timeout: 60_000 }).toBeGreaterThanOrEqual(told);
+  await page.goto(agentPage("logs"));
+  expect(await chartFilesOf(page)).toBe(0);
+  await page.getByRole("link", { name: "Metrics" }).click();
+  await page.locator("[data-chart=requests] .recharts-bar-rectangle path").first().waitFor();
+  expect(await chartFilesOf(page)).toBe(1);
+  const figure = page.getByRole("figure").filter({ has: page.getByRole("heading", { name: "Requests" }) });
+  expect(Number(/(\d+) requests in all/.exec((await figure.textContent()) ?? "")?.[1])).toBeGreaterThanOrEqual(told);
+  await page.getByRole("heading", { name: "Cost, estimated" }).waitFor();
+  expect(await page.getByRole("columnheader").count()).toBe(6);
+  expect(await examine(page)).toEqual([]);
+
+  await page.getByLabel("Range").selectOption("1 hour");
+  await page.getByLabel("Deployment").selectOption("Version 1 (active)");
+  await page.getByRole("button", { name: "Show" }).click();
+  await page.waitForURL(/range=1h/);
+  expect(new URL(page.url()).searchParams.get("deployment")).toBe(agent.deploymentId);
+  await page.getByRole("columnheader", { name: "Minute" }).waitFor();
+  await page.goto(`${agentPage("metrics")}?range=90d&bucket=minute`);
+  await page.getByRole("alert").filter({ hasText: "Trace" }).waitFor();
+  await page.goto(`${agentPage("metrics")}?to=2026-01-02T00:00:00Z`);
+  await page.getByRole("heading", { name: "No invocations in this time" }).waitFor();
+  expect(complaints).toEqual([]);
+});
+
 test("somebody else's agent and trace are not there", { timeout: 120_000 }, async () => {
   const [failure] = (await ada.client.call(listFailedInvocations, { id: agent.agentId })).items;
   const other = await web.open();
   await signIn(other, web.url, grace.email);
-  for (const url of [agentPage("playground"), agentPage("errors"), `${web.url}/traces/${failure?.traceId}`]) {
+  for (const url of [...["playground", "logs", "metrics", "errors"].map(agentPage), `${web.url}/traces/${failure?.traceId}`]) {
     expect((await other.goto(url))?.status()).toBe(404);
     expect(await other.getByRole("heading", { level: 1 }).textContent()).toBe("Not found");
   }
+  // A stream says in itself how it ends.
+  const tail = await other.request.get(`${web.url}/agents/${agent.agentId}/logs/tail?deployment=${agent.deploymentId}`);
+  expect(await tail.text()).toMatch(/^event: problem\ndata: .*"NOT_FOUND"/);
   await other.context().close();
+});
+
+test("whoever has used up the plan is told how much that was, and led to the plans", { timeout: 120_000 }, async () => {
+  const complaints = complaintsOf(page);
+  const ask = (): Promise<unknown> => ada.client.call(invokeAgent, { agentId: agent.agentId, body: { input: { prompt: "more" } } });
+  const outcome = () =>
+    ask().then(
+      () => "answered",
+      (error: unknown) => (error instanceof ApiError ? error.code : error),
+    );
+  await expect.poll(outcome, { timeout: 60_000, interval: 50 }).toBe("LIMIT_EXCEEDED");
+  await page.goto(agentPage("playground"));
+  await say("one more");
+  await page.getByText(`${REQUESTS} of ${REQUESTS} requests in`).waitFor();
+  expect(await examine(page)).toEqual([]);
+  await page.getByRole("link", { name: "Compare plans" }).click();
+  await page.waitForURL(`${web.url}/plan`);
+  expect(complaints).toEqual([]);
 });

@@ -1,3 +1,5 @@
+import { Link } from "react-router";
+import { paths } from "../../paths.ts";
 import { Amount } from "../../ui/number.tsx";
 
 const NAMES: Readonly<Record<string, string>> = {
@@ -22,6 +24,11 @@ export function LimitExplained({ details }: { details: Readonly<Record<string, u
         </p>
       )}
       {typeof suggestedAction === "string" && <p>{suggestedAction}</p>}
+      <p>
+        <Link to={paths.plan()} className="font-medium underline">
+          Compare plans
+        </Link>
+      </p>
     </div>
   );
 }

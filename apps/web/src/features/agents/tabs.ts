@@ -7,9 +7,9 @@ export function agentTabs(agentId: string): { label: string; to: string }[] {
     { label: "Deployments", to: paths.deployments(agentId) },
     { label: "Playground", to: paths.playground(agentId) },
     // Sessions
-    // Logs
+    { label: "Logs", to: paths.agentLogs(agentId) },
     { label: "Errors", to: paths.agentErrors(agentId) },
-    // Metrics
+    { label: "Metrics", to: paths.agentMetrics(agentId) },
     // Secrets
     // Settings
   ];
