@@ -31,6 +31,9 @@ export const paths = {
   usage: () => "/usage",
 
   // Installs
+  installs: () => "/installs",
+  /** Where the marketplace sends its buyers. */
+  install: (installIntentId: string) => `/install?installIntentId=${segment(installIntentId)}`,
   installListing: (listingId: string) => `/install?listingId=${segment(listingId)}`,
 
   // API tokens

@@ -52,6 +52,8 @@ export default [
       route("usage", "features/usage/page.tsx"),
 
       // Installs
+      route("install", "features/installs/install-page.tsx"),
+      route("installs", "features/installs/list-page.tsx"),
 
       // API tokens
       route("tokens", "features/tokens/list-page.tsx"),

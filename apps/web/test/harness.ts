@@ -19,7 +19,7 @@ export interface WebHarness {
   /** A page of a new visitor. */
   open(options?: BrowserContextOptions): Promise<Page>;
   /** A page of the one person whom all tests of the file share: signed up, signed in, at the list of agents. */
-  openSignedIn(): Promise<Page>;
+  openSignedIn(options?: BrowserContextOptions): Promise<Page>;
   stop(): Promise<void>;
 }
 
@@ -40,9 +40,9 @@ export async function startWeb(
     stack,
     browser,
     open: (options) => openPage(browser, options),
-    async openSignedIn() {
+    async openSignedIn(options) {
       person ??= signUpOnce(browser, url);
-      const page = await openPage(browser, { storageState: await person });
+      const page = await openPage(browser, { ...options, storageState: await person });
       await page.goto(`${url}/agents`);
       return page;
     },

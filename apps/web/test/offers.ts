@@ -1,8 +1,10 @@
 /** People who publish and install, over the APIs, so that pages have something to show. */
-import { fleetprompt, WhsClient } from "@whs/api";
+import { createAgent, createDeployment, createUpload, fleetprompt, getDeployment, setSecrets, updateAgent, WhsClient } from "@whs/api";
+import { createBundleArchive } from "@whs/artifact";
 import type { Stack } from "@whs/stack";
 import { type Person, signUp } from "@whs/stack/testing";
 import { randomUUID } from "node:crypto";
+import { vi } from "vitest";
 
 export interface Publisher extends Person {
   marketplace: WhsClient;
@@ -73,4 +75,31 @@ export async function publish(publisher: Publisher, listing: Draft, release: Par
   await publishRelease(publisher, listingId, "1.0.0", release);
   await setStatus(publisher, listingId, "published");
   return listingId;
+}
+
+/** An agent of somebody that is deployed and serves; others may install it. */
+export async function deploySource({ client }: Person, name: string, secrets: Readonly<Record<string, string>> = {}): Promise<Source> {
+  const requiredKeys = Object.keys(secrets);
+  const { agent } = await client.call(createAgent, { body: { name, runtimeProvider: "cloudflare", envVarKeys: requiredKeys } });
+  if (requiredKeys.length > 0) await client.call(setSecrets, { id: agent.id, body: { secrets } });
+  const manifest = { name, protocol: "invoke/v1", runtime: "cloudflare", entrypoint: "agent.js", env: { requiredKeys, optionalKeys: [] } };
+  const files = {
+    "agent.config.json": JSON.stringify(manifest),
+    "agent.js": `export default { invoke: () => "Hello from ${name}" };`,
+  };
+  const bytes = await createBundleArchive(Object.entries(files).map(([path, text]) => ({ path, bytes: Buffer.from(text) })));
+  const { upload } = await client.call(createUpload, { bytes: { contentType: "application/gzip", data: new Uint8Array(bytes) } });
+  const { deployment } = await client.call(createDeployment, {
+    id: agent.id,
+    body: { artifact: { type: "uploaded_bundle", uploadId: upload.id } },
+  });
+  await vi.waitFor(
+    async () => {
+      const { status } = (await client.call(getDeployment, { id: deployment.id })).deployment;
+      if (status !== "active") throw new Error(`The deployment is ${status}`);
+    },
+    { timeout: 60_000, interval: 50 },
+  );
+  await client.call(updateAgent, { id: agent.id, body: { sharing: "installable" } });
+  return { agentId: agent.id, sha256: upload.checksum.replace(/^sha256:/, ""), sizeBytes: upload.sizeBytes };
 }

@@ -1,9 +1,10 @@
 import { getMe } from "@whs/api";
 import { CircleUser, Menu as MenuIcon } from "lucide-react";
-import { Form, type LoaderFunctionArgs, NavLink, Outlet, useLoaderData } from "react-router";
+import { Form, type LoaderFunctionArgs, NavLink, Outlet, useLoaderData, useRouteLoaderData } from "react-router";
 import { apiOf } from "../api.server.ts";
 import { navigation } from "../navigation.ts";
 import { paths } from "../paths.ts";
+import type { loader as rootLoader } from "../root.tsx";
 import { Badge } from "../ui/badge.tsx";
 import { classNames } from "../ui/class-names.ts";
 import { Menu } from "../ui/menu.tsx";
@@ -79,24 +80,27 @@ function NarrowNavigation() {
 }
 
 function Links() {
+  const marketplace = useRouteLoaderData<typeof rootLoader>("root")?.marketplace ?? false;
   return (
     <ul className="flex flex-col gap-0.5">
-      {navigation.map(({ label, to, icon: Icon }) => (
-        <li key={to}>
-          <NavLink
-            to={to}
-            className={({ isActive }) =>
-              classNames(
-                "flex items-center gap-3 rounded-md px-3 py-1.5 font-medium",
-                isActive ? "bg-accent-soft text-accent" : "text-text hover:bg-hover",
-              )
-            }
-          >
-            <Icon aria-hidden className="size-4 shrink-0" />
-            {label}
-          </NavLink>
-        </li>
-      ))}
+      {navigation
+        .filter((entry) => entry.of === undefined || marketplace)
+        .map(({ label, to, icon: Icon }) => (
+          <li key={to}>
+            <NavLink
+              to={to}
+              className={({ isActive }) =>
+                classNames(
+                  "flex items-center gap-3 rounded-md px-3 py-1.5 font-medium",
+                  isActive ? "bg-accent-soft text-accent" : "text-text hover:bg-hover",
+                )
+              }
+            >
+              <Icon aria-hidden className="size-4 shrink-0" />
+              {label}
+            </NavLink>
+          </li>
+        ))}
     </ul>
   );
 }

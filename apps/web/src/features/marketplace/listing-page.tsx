@@ -16,7 +16,7 @@ import { Pictures } from "./pictures.tsx";
 import { PublisherName } from "./publisher-name.tsx";
 import { ReleaseDetails, ReleaseList } from "./releases.tsx";
 import { ReportForm } from "./report-form.tsx";
-import { loadStackFit } from "./stack-fit.server.ts";
+import { loadStackFit } from "../../stack-fit.server.ts";
 import { StackFit } from "./stack-fit.tsx";
 import { kindNames } from "./words.ts";
 

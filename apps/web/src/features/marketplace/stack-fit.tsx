@@ -1,5 +1,5 @@
 import { Notice } from "../../ui/notice.tsx";
-import type { Fit } from "./stack-fit.server.ts";
+import type { Fit } from "../../stack-fit.server.ts";
 
 /** Which release would be installed here, and why no newer one. */
 export function StackFit({ fit }: { fit: Fit | null }) {

@@ -1,6 +1,7 @@
 import { fleetprompt, getRuntimeStack, type ReceivedOf } from "@whs/api";
-import { apiOf, marketplaceOf, type PageArgs, sessionOf } from "../../api.server.ts";
+import { apiOf, marketplaceOf, type PageArgs, sessionOf } from "./api.server.ts";
 
+/** A plan of the marketplace for the stack that runs here. */
 export interface Fit extends ReceivedOf<typeof fleetprompt.getInstallPlan> {
   /** Of the WHS that runs here; null while it does not say. */
   whsVersion: string | null;

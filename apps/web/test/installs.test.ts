@@ -1,0 +1,112 @@
+import { fleetprompt, WhsClient } from "@whs/api";
+import { signIn } from "@whs/stack/testing";
+import { randomUUID } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { complaintsOf, examine } from "./browser.ts";
+import { signUp, START_TIMEOUT_MS, startWeb, type WebHarness } from "./harness.ts";
+import { createDraft, createPublisher, deploySource, publish, type Publisher, publishRelease, setStatus } from "./offers.ts";
+
+let web: WebHarness;
+let publisher: Publisher;
+let greeterId: string;
+let greeterReleaseId: string;
+let needyId: string;
+
+beforeAll(async () => {
+  web = await startWeb(["identity", "supervisor", "whs", "fleetprompt", "web"]);
+  publisher = await createPublisher(web.stack, "Greeting Makers");
+  const [greeter, needy] = await Promise.all([
+    deploySource(publisher, "greeter"),
+    deploySource(publisher, "needy", { API_KEY: "the-publishers-own" }),
+  ]);
+  greeterId = await createDraft(publisher, { name: "Greeter", summary: "Greets." });
+  greeterReleaseId = await publishRelease(publisher, greeterId, "1.0.0", { source: greeter, notes: "First." });
+  await publishRelease(publisher, greeterId, "2.0.0", { source: greeter, minWHSVersion: "99.0.0" });
+  await setStatus(publisher, greeterId, "published");
+  needyId = await publish(publisher, { name: "Needy", summary: "Needs a key." }, { source: needy });
+}, START_TIMEOUT_MS);
+afterAll(() => web?.stop(), 60_000);
+
+describe("a buyer", { timeout: 120_000 }, () => {
+  test("installs the newest release that fits, sees why no newer one does, and never gets hold of the token", async () => {
+    const page = await web.openSignedIn();
+    const complaints = complaintsOf(page);
+    const seen: string[] = [];
+    page.on("response", async (response) => {
+      seen.push(response.url(), JSON.stringify(response.headers()));
+      if (response.status() < 300) seen.push(await response.text().catch(() => ""));
+    });
+    await page.goto(`${web.url}/marketplace/listings/${greeterId}`);
+    expect(await page.getByText(/^Release 1\.0\.0 fits your WHS/).isVisible()).toBe(true);
+    await page.getByRole("link", { name: "Install", exact: true }).click();
+    await page.getByRole("heading", { level: 1, name: "Install Greeter" }).waitFor();
+    expect(await page.getByRole("list", { name: "Newer releases" }).innerText()).toMatch(/2\.0\.0 needs WHS 99\.0\.0 or newer/);
+    expect(await examine(page)).toEqual([]);
+    await page.getByLabel("Name of your agent").fill("my-greeter");
+    await page.getByRole("button", { name: "Install release 1.0.0" }).click();
+    await page.getByRole("heading", { level: 1, name: "my-greeter" }).waitFor();
+    expect(await page.getByText("Agent my-greeter is installed").isVisible()).toBe(true);
+
+    await expect
+      .poll(
+        async () => {
+          await page.goto(`${web.url}/installs`);
+          return page.getByRole("row").nth(1).innerText();
+        },
+        { timeout: 60_000 },
+      )
+      .toMatch(/Greeter[\s\S]*1\.0\.0[\s\S]*Installed/);
+    expect(await examine(page)).toEqual([]);
+    await page.getByRole("link", { name: /^Details/ }).click();
+    await page.getByText("WHS has installed it.").waitFor();
+    expect(complaints).toEqual([]);
+    expect(seen.join("\n")).toContain("my-greeter");
+    expect(seen.join("\n")).not.toMatch(/fpi_/);
+    await page.context().close();
+  });
+
+  test("is told which secrets are missing, without script too, and where a form that is sent again goes on", async () => {
+    const page = await web.openSignedIn({ javaScriptEnabled: false });
+    await page.goto(`${web.url}/agents/new`);
+    await page.getByLabel("Name").fill("taken");
+    await page.getByRole("button", { name: "Create agent" }).click();
+    await page.goto(`${web.url}/marketplace/listings/${needyId}`);
+    await page.getByRole("link", { name: "Install", exact: true }).click();
+    await page.getByLabel("Name of your agent").fill("taken");
+    await page.getByRole("button", { name: "Install release 1.0.0" }).click();
+    expect(await page.getByRole("alert").innerText()).toMatch(/"taken"/);
+    await page.getByLabel("Name of your agent").fill("my-needy");
+    await page.getByRole("button", { name: "Install release 1.0.0" }).click();
+    await page.getByRole("heading", { level: 1, name: "my-needy is installed" }).waitFor();
+    expect(await page.getByRole("status").innerText()).toContain("API_KEY");
+    await page.getByRole("link", { name: "To the agent and its secrets" }).click();
+    await page.getByRole("heading", { level: 1, name: "my-needy" }).waitFor();
+    await page.goto(`${web.url}/installs`);
+    expect(await page.getByRole("link", { name: "Needy" }).count()).toBe(1);
+    await page.context().close();
+  });
+});
+
+describe("an install", { timeout: 120_000 }, () => {
+  test("that was begun elsewhere goes on here, can be given up, and is nobody else's", async () => {
+    const page = await web.open();
+    const person = await signIn(web.stack.endpoints, await signUp(page, web.url));
+    const marketplace = new WhsClient({ baseUrl: web.stack.endpoints.fleetprompt ?? "", token: person.jwt });
+    const { installIntent } = await marketplace.call(fleetprompt.createIntent, {
+      body: { listingId: greeterId, releaseId: greeterReleaseId, targetSystem: "whs" },
+      idempotencyKey: randomUUID(),
+    });
+    const intentId = installIntent.installIntentId;
+    await page.goto(`${web.url}/install?installIntentId=${intentId}`);
+    await page.getByRole("button", { name: "Install release 1.0.0" }).waitFor();
+    const stranger = await web.openSignedIn();
+    expect((await stranger.goto(`${web.url}/install?installIntentId=${intentId}`))?.status()).toBe(404);
+    await page.goto(`${web.url}/installs`);
+    await page.getByRole("button", { name: "Cancel" }).first().click();
+    await page.getByText("The install is canceled.").waitFor();
+    await page.goto(`${web.url}/install?installIntentId=${intentId}`);
+    await page.getByText("It was given up.").waitFor();
+    expect((await page.goto(`${web.url}/install?listingId=lst_01h455vb4pex5vsknk084sn02q`))?.status()).toBe(404);
+    await Promise.all([page.context().close(), stranger.context().close()]);
+  });
+});
