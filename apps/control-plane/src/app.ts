@@ -289,6 +289,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
     gateway,
     calls,
     cancelCall: (key) => announcements.announce("call", key),
+    admitWrite: async ({ user }, request) => void (await requestLimits.admit(whsEndpoints.activateDeployment, request, user.id)),
     publicUrl: config.publicUrl,
     signer,
   });

@@ -207,6 +207,9 @@ describe("traces", () => {
   it("pass the caller's trace context on as it is while nobody receives spans", async () => {
     expect((await invoke("x", { traceparent })).body.output.text).toBe(traceparent);
     expect((await invoke("x")).body.output.text).toBe("none");
+    const call = { name: "traced", arguments: { prompt: "x" }, _meta: { traceparent } };
+    const tool = await person.request("POST", "/mcp", { jsonrpc: "2.0", id: 1, method: "tools/call", params: call });
+    expect(tool.body).toMatchObject({ result: { content: [{ text: traceparent }, {}] } });
     expect(plane.logLines.join("")).not.toContain("Spans");
   });
 

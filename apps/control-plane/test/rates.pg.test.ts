@@ -81,6 +81,20 @@ describe("rates of requests, over two processes", () => {
     expect(await sample(plane.app.metricsUrl, "whs_rate_refusals_total", { kind: "writes_user" })).toBeGreaterThan(0);
   });
 
+  it("bound writes through tools of MCP together with others", async () => {
+    const person = await plane.user();
+    const address = from();
+    const agentId = await createAgent(person, "tool");
+    const activate = async () => {
+      const params = { name: "whs_activate_deployment", arguments: { agent: agentId, deploymentId: "dep_unknown" } };
+      const answer = await send(plane.url, person.token, "POST", "/mcp", address, { jsonrpc: "2.0", id: 1, method: "tools/call", params });
+      return (answer.body as { result?: { _meta: { error: { code: string } } } }).result?._meta.error.code;
+    };
+    for (let write = 0; write < 7; write++) expect(await activate()).toBe("NOT_FOUND");
+    expect(await activate()).toBe("RATE_LIMITED");
+    expectRefusal(await createAt(plane.url, person, "more", address), 8);
+  });
+
   it("bound what is done with one agent, and let nobody use that up for somebody else", async () => {
     const [owner, stranger] = [await plane.user(), await plane.user()];
     const agentId = await createAgent(owner, "one");

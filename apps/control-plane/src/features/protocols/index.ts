@@ -1,4 +1,4 @@
-import type { Bind, Presentation } from "@whs/platform/http";
+import type { Bind, HttpRequest, Presentation } from "@whs/platform/http";
 import type { Context } from "../../context.ts";
 import type { Gateway } from "../invocations/index.ts";
 import { bindA2a } from "./a2a/routes.ts";
@@ -21,16 +21,19 @@ export interface ProtocolOptions {
   calls: RunningCalls;
   /** Stops a call, or a stream by its id, at every gateway. */
   cancelCall: (key: string) => Promise<void>;
+  /** Counts a change that is made through a protocol among the caller's. @throws AppError `RATE_LIMITED` */
+  admitWrite: (context: Context, request: HttpRequest) => Promise<void>;
   publicUrl: string | undefined;
   signer: CardSigner;
 }
 
 /** Every open protocol is an adapter over the same invocations. */
-export function bindProtocols(bindInForm: BindInForm, { gateway, calls, cancelCall, publicUrl, signer }: ProtocolOptions): void {
+export function bindProtocols(bindInForm: BindInForm, options: ProtocolOptions): void {
+  const { gateway, calls, cancelCall, admitWrite, publicUrl, signer } = options;
   bindOpenAi(bindInForm(openAiPresentation), gateway);
   bindAgUi(bindInForm(agUiPresentation), gateway);
   const metadata = (path: string) => (origin: string) =>
     `${new URL(publicUrl ?? origin).origin}/.well-known/oauth-protected-resource${path}`;
-  bindMcp(bindInForm(createRpcPresentation(metadata("/mcp"))), { gateway, calls, cancelCall });
+  bindMcp(bindInForm(createRpcPresentation(metadata("/mcp"))), { gateway, calls, cancelCall, admitWrite });
   bindA2a(bindInForm(createRpcPresentation(metadata(""))), { gateway, cancelTask: cancelCall, signer });
 }

@@ -1,5 +1,5 @@
 import { type JsonRpcId, type JsonRpcRequest, type JsonRpcResponse, type sendMcpMessage, whsApiInfo } from "@whs/api";
-import { type HandlerInput, type streamed, toAppError } from "@whs/platform/http";
+import { type HandlerInput, type HttpRequest, type streamed, toAppError } from "@whs/platform/http";
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import type { Context } from "../../../context.ts";
@@ -23,6 +23,8 @@ export interface McpOptions {
   calls: RunningCalls;
   /** Stops a call wherever it runs. */
   cancelCall: (key: string) => Promise<void>;
+  /** Counts a change among the caller's. @throws AppError `RATE_LIMITED` */
+  admitWrite: (context: Context, request: HttpRequest) => Promise<void>;
 }
 
 const serverInfo = { name: "whs", title: whsApiInfo.title, version: whsApiInfo.version };
@@ -118,21 +120,22 @@ async function listTools(context: Context): Promise<object[]> {
 const callParams = z.looseObject({
   name: z.string(),
   arguments: z.record(z.string(), z.unknown()).default({}),
-  _meta: z.looseObject({ progressToken: z.union([z.string(), z.number()]).optional() }).default({}),
+  _meta: z.looseObject({ progressToken: z.union([z.string(), z.number()]).optional(), traceparent: z.string().optional() }).default({}),
 });
 
 async function callTool(
-  { gateway, calls }: McpOptions,
+  options: McpOptions,
   context: Context,
   request: Request,
   http: Http,
   respond: (result: ToolResult) => JsonRpcResponse,
 ): Promise<JsonRpcResponse | typeof streamed> {
+  const { gateway, calls } = options;
   const { success, data } = callParams.safeParse(request.params);
   if (!success) throw rpcFailure({ code: rpcCodes.invalidParams, message: "params must have the name of a tool, and its arguments." }, 200);
   const { name, arguments: input } = data;
   const control = findControlTool(name);
-  if (control !== undefined) return respond(await useControlTool(gateway, context, control, input));
+  if (control !== undefined) return respond(await useControlTool(options, context, { tool: control, input, http }));
   requireScope(context, "invoke");
   const { agentId } = await findAgent(gateway, context, name).catch((error: unknown) => {
     if (toAppError(error).code === "NOT_FOUND")
@@ -142,7 +145,7 @@ async function callTool(
   const call = calls.enter({ userId: context.user.id, session: sessionOf(http), requestId: request.id });
   try {
     const wanted = toAgentRequest(agentId, input);
-    const run = await openRun(gateway, context, http, wanted);
+    const run = await openRun(gateway, context, withTraceOf(http, data._meta.traceparent), wanted);
     const sessionId = wanted.session !== undefined && "id" in wanted.session ? wanted.session.id : undefined;
     const { progressToken } = data._meta;
     return (await callAgent(context, http, { run, sessionId, progressToken, cancelled: call.cancelled, respond })) as
@@ -155,9 +158,14 @@ async function callTool(
   }
 }
 
-async function useControlTool(gateway: Gateway, context: Context, tool: ControlTool, input: unknown): Promise<ToolResult> {
+async function useControlTool(
+  { gateway, admitWrite }: McpOptions,
+  context: Context,
+  { tool, input, http }: { tool: ControlTool; input: unknown; http: Http },
+): Promise<ToolResult> {
   requireScope(context, tool.scope);
   try {
+    if (tool.changes) await admitWrite(context, http.request);
     const structuredContent = await tool.call(gateway, context, input);
     return {
       content: [{ type: "text", text: JSON.stringify(structuredContent) }],
@@ -173,4 +181,11 @@ async function useControlTool(gateway: Gateway, context: Context, tool: ControlT
 function sessionOf({ request }: Http): string {
   const session = request.headers[sessionHeader];
   return typeof session === "string" ? session : "";
+}
+
+/** A caller may say in the message what `traceparent` says in a header; the header counts. */
+function withTraceOf(http: Http, traceparent: string | undefined): Http {
+  if (traceparent === undefined || http.request.headers["traceparent"] !== undefined) return http;
+  const headers = { ...http.request.headers, traceparent };
+  return { ...http, request: Object.create(http.request, { headers: { value: headers } }) as HttpRequest };
 }

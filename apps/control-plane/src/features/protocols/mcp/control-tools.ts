@@ -32,6 +32,7 @@ function tool<S extends z.ZodObject>(
         : { readOnlyHint: true, openWorldHint: false },
     },
     scope,
+    changes,
     call: (gateway, context, input) => use(gateway, context, parseInput(schema, input)),
   };
 }

@@ -24,6 +24,8 @@ export interface ToolResult {
 export interface ControlTool {
   definition: Tool;
   scope: Scope;
+  /** It is bound like every write. */
+  changes: boolean;
   call: (gateway: Gateway, context: Context, input: unknown) => Promise<object>;
 }
 
