@@ -9,7 +9,7 @@ export interface GatewayProcess extends Pick<ServerProcess, "stop"> {
 
 /** Another process of the control plane on the same database and data plane. */
 export async function startGatewayProcess(plane: TestControlPlane, environment: Record<string, string> = {}): Promise<GatewayProcess> {
-  const { ready, stop } = await startServer({
+  const server = await startServer({
     entry: path.resolve(import.meta.dirname, "../src/main.ts"),
     environment: {
       DATABASE_URL: plane.config.databaseUrl,
@@ -21,5 +21,5 @@ export async function startGatewayProcess(plane: TestControlPlane, environment: 
       ...environment,
     },
   });
-  return { url: ready.url, metricsUrl: ready.metricsUrl, stop };
+  return { url: server.ready.url, metricsUrl: server.ready.metricsUrl, stop: (signal) => server.stop(signal) };
 }
