@@ -5,9 +5,9 @@ export default [
   // What only does something
   route("sign-out", "features/account/sign-out.ts"),
   route("preferences", "features/account/preferences.ts"),
-  route("agents/:agentId/playground/stream", "features/agents/playground-stream.ts"),
+  route("agents/:agentId/playground/stream", "features/agents/playground/playground-stream.ts"),
   route("agents/:agentId/deployments/upload", "features/agents/deployments/upload.ts"),
-  route("agents/:agentId/logs/tail", "features/agents/log-tail.ts"),
+  route("agents/:agentId/logs/tail", "features/agents/logs/log-tail.ts"),
 
   // Public pages, for visitors too
   layout("shell/public.tsx", [
@@ -35,9 +35,9 @@ export default [
       route("agents/new", "features/agents/create-page.tsx"),
       route("agents/:agentId", "features/agents/agent-frame.tsx", [
         index("features/agents/overview-page.tsx"),
-        route("playground", "features/agents/playground-page.tsx"),
-        route("logs", "features/agents/logs-page.tsx"),
-        route("metrics", "features/agents/metrics-page.tsx"),
+        route("playground", "features/agents/playground/playground-page.tsx"),
+        route("logs", "features/agents/logs/logs-page.tsx"),
+        route("metrics", "features/agents/metrics/metrics-page.tsx"),
         route("errors", "features/agents/errors-page.tsx"),
         route("deployments", "features/agents/deployments/list-page.tsx"),
         route("deployments/:deploymentId", "features/agents/deployments/deployment-page.tsx"),

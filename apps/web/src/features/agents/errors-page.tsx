@@ -43,7 +43,7 @@ const COLUMNS: readonly Column<FailedInvocation>[] = [
       </div>
     ),
   },
-  { key: "deployment", label: "Deployment", cell: ({ version }) => (version === null ? "Deleted" : `Version ${version}`), optional: true },
+  { key: "deployment", label: "Deployment", cell: (failure) => <DeploymentLink failure={failure} />, optional: true },
   {
     key: "trace",
     label: "Trace",
@@ -54,6 +54,16 @@ const COLUMNS: readonly Column<FailedInvocation>[] = [
     ),
   },
 ];
+
+function DeploymentLink({ failure: { deploymentId, version } }: { failure: FailedInvocation }) {
+  const agent = useAgent();
+  if (version === null) return "Deleted";
+  return (
+    <Link to={paths.deployment(agent.id, deploymentId)} className="text-accent hover:underline">
+      Version {version}
+    </Link>
+  );
+}
 
 export default function ErrorsPage() {
   const agent = useAgent();

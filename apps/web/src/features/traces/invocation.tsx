@@ -1,3 +1,5 @@
+import { Link } from "react-router";
+import { paths } from "../../paths.ts";
 import { Badge, type BadgeTone } from "../../ui/badge.tsx";
 import { DescriptionList } from "../../ui/description-list.tsx";
 import { Notice } from "../../ui/notice.tsx";
@@ -34,7 +36,7 @@ export function Invocation({ item, title }: InvocationProps) {
           { term: "Began", value: <Time value={invocation.startedAt} /> },
           { term: "Duration", value: <Milliseconds value={invocation.durationMs} /> },
           { term: "Status", value: `HTTP ${invocation.statusCode}` },
-          { term: "Deployment", value: version === null ? "Deleted" : `Version ${version}` },
+          { term: "Deployment", value: <DeploymentLink invocation={invocation} version={version} /> },
           ...(telemetry === null ? [] : meteredEntries(telemetry)),
         ]}
       />
@@ -59,6 +61,15 @@ export function Invocation({ item, title }: InvocationProps) {
         ))}
       </ol>
     </section>
+  );
+}
+
+function DeploymentLink({ invocation, version }: { invocation: TraceItem["invocation"]; version: number | null }) {
+  if (version === null) return "Deleted";
+  return (
+    <Link to={paths.deployment(invocation.agentId, invocation.deploymentId)} className="text-accent hover:underline">
+      Version {version}
+    </Link>
   );
 }
 

@@ -41,7 +41,7 @@ export function timelineOf({ invocation, telemetry, logs }: TraceItem): Moment[]
             at: telemetry.timestamp,
             source: "telemetry" as const,
             level: telemetry.errors > 0 ? ("error" as const) : null,
-            text: `Metered ${telemetry.tokens} tokens and ${Math.round(telemetry.computeMs)} ms of compute`,
+            text: `Metered: ${telemetry.tokens} ${telemetry.tokens === 1 ? "token" : "tokens"}, ${Math.round(telemetry.computeMs)} ms of compute`,
           },
         ]),
   ];

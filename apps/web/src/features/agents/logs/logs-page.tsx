@@ -1,14 +1,14 @@
 import { getAgent, listDeploymentLogs, type LogLine } from "@whs/api";
 import { Form, type LoaderFunctionArgs, useLoaderData } from "react-router";
-import { apiOf } from "../../api.server.ts";
-import { Badge } from "../../ui/badge.tsx";
-import { Button } from "../../ui/button.tsx";
-import { EmptyState } from "../../ui/empty-state.tsx";
-import { SelectField } from "../../ui/field.tsx";
-import { ProblemNotice } from "../../ui/notice.tsx";
-import { Pager } from "../../ui/table.tsx";
-import { useAgent } from "./agent-frame.tsx";
-import { latestDeployments, type NamedDeployment } from "./deployment-names.server.ts";
+import { apiOf } from "../../../api.server.ts";
+import { Badge } from "../../../ui/badge.tsx";
+import { Button } from "../../../ui/button.tsx";
+import { EmptyState } from "../../../ui/empty-state.tsx";
+import { SelectField } from "../../../ui/field.tsx";
+import { ProblemNotice } from "../../../ui/notice.tsx";
+import { Pager } from "../../../ui/table.tsx";
+import { useAgent } from "../agent-frame.tsx";
+import { latestDeployments, type NamedDeployment } from "../deployment-names.server.ts";
 import { LogLines } from "./log-lines.tsx";
 import { type TailState, useLogTail } from "./use-log-tail.ts";
 

@@ -1,15 +1,16 @@
 import { getAgent } from "@whs/api";
 import { type FormEvent, type KeyboardEvent, useEffect, useRef, useState } from "react";
 import { type LoaderFunctionArgs, useLoaderData } from "react-router";
-import { apiOf } from "../../api.server.ts";
-import { appContext } from "../../context.ts";
-import { Button } from "../../ui/button.tsx";
-import { EmptyState } from "../../ui/empty-state.tsx";
-import { TextArea } from "../../ui/field.tsx";
-import { useAgent } from "./agent-frame.tsx";
+import { apiOf } from "../../../api.server.ts";
+import { appContext } from "../../../context.ts";
+import { paths } from "../../../paths.ts";
+import { Button, ButtonLink } from "../../../ui/button.tsx";
+import { EmptyState } from "../../../ui/empty-state.tsx";
+import { TextArea } from "../../../ui/field.tsx";
+import { useAgent } from "../agent-frame.tsx";
 import { ExchangeCard } from "./exchange.tsx";
-import { SnippetTabs } from "./snippet-tabs.tsx";
-import { snippetsFor } from "./snippets.ts";
+import { SnippetTabs } from "../snippet-tabs.tsx";
+import { snippetsFor } from "../snippets.ts";
 import { type Exchange, useConversation } from "./use-conversation.ts";
 
 export async function loader(args: LoaderFunctionArgs) {
@@ -26,7 +27,9 @@ export default function PlaygroundPage() {
       {agent.status === "disabled" ? (
         <EmptyState title="This agent is disabled">Every invocation is refused until it is enabled again.</EmptyState>
       ) : agent.activeDeploymentId === null ? (
-        <EmptyState title="Nothing is deployed yet">Once a deployment is active, you can talk to the agent here.</EmptyState>
+        <EmptyState title="Nothing is deployed yet" action={<ButtonLink to={paths.deployments(agent.id)}>To the deployments</ButtonLink>}>
+          Once a deployment is active, you can talk to the agent here.
+        </EmptyState>
       ) : (
         <Conversation key={agent.id} agentId={agent.id} />
       )}

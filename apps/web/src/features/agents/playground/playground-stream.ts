@@ -1,9 +1,9 @@
 /** The playground's answer as it comes: a POST begins an invocation, a GET goes on with its stream after a lost connection. */
 import { invokeAgentStream, resumeAgentStream } from "@whs/api";
 import type { ActionFunctionArgs, LoaderFunctionArgs } from "react-router";
-import { apiOf } from "../../api.server.ts";
-import { textOf } from "../../form-text.ts";
-import { passOnEvents } from "../../pass-on-events.server.ts";
+import { apiOf } from "../../../api.server.ts";
+import { textOf } from "../../../form-text.ts";
+import { passOnEvents } from "../../../pass-on-events.server.ts";
 
 /** Form fields: `prompt`, `sessionId`. */
 export async function action(args: ActionFunctionArgs): Promise<Response> {

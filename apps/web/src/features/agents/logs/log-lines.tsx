@@ -1,8 +1,8 @@
 import type { LogLine } from "@whs/api";
 import { Link } from "react-router";
-import { paths } from "../../paths.ts";
-import { Badge, type BadgeTone } from "../../ui/badge.tsx";
-import { Time } from "../../ui/time.tsx";
+import { paths } from "../../../paths.ts";
+import { Badge, type BadgeTone } from "../../../ui/badge.tsx";
+import { Time } from "../../../ui/time.tsx";
 
 const TONES: Readonly<Record<LogLine["level"], BadgeTone>> = { debug: "neutral", info: "accent", warn: "warn", error: "bad" };
 

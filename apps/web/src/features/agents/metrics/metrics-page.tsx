@@ -1,14 +1,14 @@
 import { getAgent, getMetrics } from "@whs/api";
 import { Form, Link, type LoaderFunctionArgs, useLoaderData, useSearchParams } from "react-router";
-import { apiOf } from "../../api.server.ts";
-import { usePreferences } from "../../preferences.ts";
-import { Button } from "../../ui/button.tsx";
-import { EmptyState } from "../../ui/empty-state.tsx";
-import { SelectField } from "../../ui/field.tsx";
-import { ProblemNotice } from "../../ui/notice.tsx";
-import { Time } from "../../ui/time.tsx";
-import { useAgent } from "./agent-frame.tsx";
-import { latestDeployments, type NamedDeployment } from "./deployment-names.server.ts";
+import { apiOf } from "../../../api.server.ts";
+import { usePreferences } from "../../../preferences.ts";
+import { Button } from "../../../ui/button.tsx";
+import { EmptyState } from "../../../ui/empty-state.tsx";
+import { SelectField } from "../../../ui/field.tsx";
+import { ProblemNotice } from "../../../ui/notice.tsx";
+import { Time } from "../../../ui/time.tsx";
+import { useAgent } from "../agent-frame.tsx";
+import { latestDeployments, type NamedDeployment } from "../deployment-names.server.ts";
 import { MetricsFigures } from "./metrics-figures.tsx";
 import { buckets, type MetricsQuery, neighboursOf, ranges, readMetricsQuery, windowOf } from "./metrics-query.ts";
 

@@ -1,8 +1,8 @@
 import type { LogLine } from "@whs/api";
 import { useCallback, useEffect, useRef, useState } from "react";
-import { paths } from "../../paths.ts";
-import type { Problem } from "../../problem.ts";
-import { readEvents } from "../../read-events.ts";
+import { paths } from "../../../paths.ts";
+import type { Problem } from "../../../problem.ts";
+import { readEvents } from "../../../read-events.ts";
 
 /** What stays on the page; older lines are a page further. */
 const KEPT_LINES = 500;

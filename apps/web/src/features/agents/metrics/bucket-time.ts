@@ -1,4 +1,4 @@
-import type { Preferences } from "../../preferences.ts";
+import type { Preferences } from "../../../preferences.ts";
 import type { Bucket } from "./metrics-query.ts";
 
 /** Writes when a bucket begins. Days are those of UTC, as the API counts them; hours and minutes are the person's. */

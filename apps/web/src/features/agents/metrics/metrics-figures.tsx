@@ -1,8 +1,8 @@
 import { lazy, Suspense, useEffect, useState } from "react";
-import { usePreferences } from "../../preferences.ts";
-import { Amount } from "../../ui/number.tsx";
-import { Skeleton } from "../../ui/skeleton.tsx";
-import { type Column, Table } from "../../ui/table.tsx";
+import { usePreferences } from "../../../preferences.ts";
+import { Amount } from "../../../ui/number.tsx";
+import { Skeleton } from "../../../ui/skeleton.tsx";
+import { type Column, Table } from "../../../ui/table.tsx";
 import { bucketTimeFormat } from "./bucket-time.ts";
 import { type Measure, measures, type Point, totalOf } from "./measures.ts";
 import type { Bucket } from "./metrics-query.ts";
@@ -25,9 +25,9 @@ export function MetricsFigures({ series, bucket }: FiguresProps) {
         {measures.map((measure) => (
           <figure key={measure.key} className="min-w-0 overflow-hidden rounded-lg border border-line bg-surface p-4">
             <figcaption className="mb-3 flex flex-wrap items-baseline justify-between gap-x-4">
-              <h3 className="font-semibold">{measure.title}</h3>
+              <h3 className="font-semibold">{headingOf(measure)}</h3>
               <p className="text-sm text-muted">
-                <Amount value={totalOf(series, measure)} options={measure.format} /> {measure.unit} in all
+                In all: <Amount value={totalOf(series, measure)} options={measure.format} />
               </p>
             </figcaption>
             <div aria-hidden data-chart={measure.key} className="h-45">
@@ -72,11 +72,11 @@ function FiguresTable({ series, bucket }: FiguresProps) {
   );
 }
 
-function columnOf({ key, title, unit, format }: Measure): Column<Point> {
-  return {
-    key,
-    label: key === "computeMs" ? `${title}, ${unit}` : title,
-    align: "end",
-    cell: (point) => <Amount value={point[key]} options={format} />,
-  };
+function columnOf(measure: Measure): Column<Point> {
+  const { key, format } = measure;
+  return { key, label: headingOf(measure), align: "end", cell: (point) => <Amount value={point[key]} options={format} /> };
+}
+
+function headingOf({ title, unit }: Measure): string {
+  return unit === null ? title : `${title}, ${unit}`;
 }

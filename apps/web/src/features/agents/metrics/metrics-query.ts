@@ -39,11 +39,16 @@ function isRange(name: string): name is RangeName {
   return Object.hasOwn(ranges, name);
 }
 
-/** What the API is asked for; the API rounds to whole buckets. */
+const BUCKET_MS = { minute: 60_000, hour: HOUR_MS, day: 24 * HOUR_MS } as const;
+
+/** What the API is asked for: whole buckets in UTC, the last one with the moment at which the range ends. */
 export function windowOf({ range, bucket, to }: MetricsQuery, now: number): { from: string; to: string; bucket: Bucket } {
   const { lengthMs, bucket: usual } = ranges[range];
   const end = to === null ? now : Date.parse(to);
-  return { from: new Date(end - lengthMs).toISOString(), to: new Date(end).toISOString(), bucket: bucket ?? usual };
+  const size = bucket ?? usual;
+  const last = Math.ceil(end / BUCKET_MS[size]) * BUCKET_MS[size];
+  const length = Math.max(lengthMs, BUCKET_MS[size]);
+  return { from: new Date(last - length).toISOString(), to: new Date(last).toISOString(), bucket: size };
 }
 
 /** Where "earlier" and "later" lead: null is now. */

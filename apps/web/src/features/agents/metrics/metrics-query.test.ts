@@ -8,6 +8,12 @@ test("without anything in the URL the last day is shown by the hour", () => {
   expect(windowOf(read(""), now)).toEqual({ from: "2026-11-20T12:00:00.000Z", to: "2026-11-21T12:00:00.000Z", bucket: "hour" });
 });
 
+test("a range is as many whole buckets as it says, and one at the least", () => {
+  const later = now + 61_000;
+  expect(windowOf(read("range=24h"), later)).toMatchObject({ from: "2026-11-20T13:00:00.000Z", to: "2026-11-21T13:00:00.000Z" });
+  expect(windowOf(read("range=1h&bucket=day"), later)).toMatchObject({ from: "2026-11-21T00:00:00.000Z", to: "2026-11-22T00:00:00.000Z" });
+});
+
 test("what is no range, bucket or time is as if it were not there", () => {
   expect(read("range=constructor&bucket=week&to=soon&deployment=")).toEqual({ range: "24h", bucket: null, deploymentId: null, to: null });
 });

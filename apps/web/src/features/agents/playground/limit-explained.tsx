@@ -1,6 +1,6 @@
 import { Link } from "react-router";
-import { paths } from "../../paths.ts";
-import { Amount } from "../../ui/number.tsx";
+import { paths } from "../../../paths.ts";
+import { Amount } from "../../../ui/number.tsx";
 
 const NAMES: Readonly<Record<string, string>> = {
   requests: "requests",

@@ -1,9 +1,9 @@
 /** One invocation as the playground follows it, over lost connections. */
 import type { invokeEvents } from "@whs/api";
 import type { z } from "zod";
-import { paths } from "../../paths.ts";
-import type { Problem } from "../../problem.ts";
-import { readEvents, type ReceivedEvent } from "../../read-events.ts";
+import { paths } from "../../../paths.ts";
+import type { Problem } from "../../../problem.ts";
+import { readEvents, type ReceivedEvent } from "../../../read-events.ts";
 
 type Events = { [Name in keyof typeof invokeEvents]: z.output<(typeof invokeEvents)[Name]> };
 export type InvocationMeta = Events["meta"];

@@ -7,16 +7,17 @@ type Figure = "requests" | "errors" | "tokens" | "computeMs" | "costUsdEstimated
 export interface Measure {
   key: Figure;
   title: string;
-  unit: string;
+  /** Where the title does not say it. */
+  unit: string | null;
   /** As the style sheet names it. */
   colour: string;
   format: Intl.NumberFormatOptions;
 }
 
 export const measures: readonly Measure[] = [
-  { key: "requests", title: "Requests", unit: "requests", colour: "var(--accent)", format: {} },
-  { key: "errors", title: "Errors", unit: "failed requests", colour: "var(--bad)", format: {} },
-  { key: "tokens", title: "Tokens", unit: "tokens", colour: "var(--good)", format: {} },
+  { key: "requests", title: "Requests", unit: null, colour: "var(--accent)", format: {} },
+  { key: "errors", title: "Errors", unit: null, colour: "var(--bad)", format: {} },
+  { key: "tokens", title: "Tokens", unit: null, colour: "var(--good)", format: {} },
   { key: "computeMs", title: "Compute", unit: "milliseconds", colour: "var(--warn)", format: { maximumFractionDigits: 0 } },
   {
     key: "costUsdEstimated",

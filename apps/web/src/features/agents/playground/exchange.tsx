@@ -1,10 +1,10 @@
 import type { ReactNode } from "react";
 import { Link } from "react-router";
-import { paths } from "../../paths.ts";
-import type { Problem } from "../../problem.ts";
-import { Badge } from "../../ui/badge.tsx";
-import { Notice } from "../../ui/notice.tsx";
-import { Amount } from "../../ui/number.tsx";
+import { paths } from "../../../paths.ts";
+import type { Problem } from "../../../problem.ts";
+import { Badge } from "../../../ui/badge.tsx";
+import { Notice } from "../../../ui/notice.tsx";
+import { Amount } from "../../../ui/number.tsx";
 import { LimitExplained } from "./limit-explained.tsx";
 import type { Exchange } from "./use-conversation.ts";
 
@@ -29,9 +29,11 @@ export function ExchangeCard({ exchange }: { exchange: Exchange }) {
             {state === "cancelled" && <Badge tone="warn">Cancelled</Badge>}
             {state === "failed" && <Badge tone="bad">Failed</Badge>}
           </h3>
-          <p data-answer aria-busy={running} className="min-h-6 whitespace-pre-wrap">
-            {text}
-          </p>
+          {(running || text !== "") && (
+            <p aria-busy={running} className="min-h-6 whitespace-pre-wrap">
+              {text}
+            </p>
+          )}
         </div>
         {problem !== null && <Failure problem={problem} sentTo={exchange.sentTo} />}
         {state === "cancelled" && <p className="text-sm text-muted">The agent is told to stop. What it used until then counts.</p>}

@@ -1,6 +1,6 @@
 /** What was said to an agent in the playground, and what it answers. */
 import { useCallback, useEffect, useReducer, useRef } from "react";
-import type { Problem } from "../../problem.ts";
+import type { Problem } from "../../../problem.ts";
 import { followInvocation, type InvocationEvent, type InvocationMeta, type InvocationUsage } from "./invocation-events.ts";
 
 export interface Exchange {
