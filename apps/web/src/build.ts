@@ -21,6 +21,7 @@ const SOURCES = [
   "apps/web/public/**/*",
   "apps/web/*.config.ts",
   "packages/{api,artifact,platform}/src/**/*.ts",
+  "examples/streaming-writer/{agent.config.json,src/*.ts}",
   "package-lock.json",
 ];
 const LOCK_POLL_MS = 200;

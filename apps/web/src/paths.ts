@@ -13,6 +13,7 @@ export const paths = {
   // Agents
   agents: () => "/agents",
   newAgent: () => "/agents/new",
+  firstAgent: (id: string | null) => withQuery("/agents/first", { agent: id }),
   agent: (id: string) => `/agents/${segment(id)}`,
   playground: (id: string) => `/agents/${segment(id)}/playground`,
   playgroundStream: (id: string, resume?: { stream: string; after: string | null }) =>
@@ -26,6 +27,9 @@ export const paths = {
   uploadBundle: (agentId: string, activate: boolean) => `/agents/${segment(agentId)}/deployments/upload${activate ? "" : "?activate=no"}`,
   deployment: (agentId: string, id: string) => `/agents/${segment(agentId)}/deployments/${segment(id)}`,
   activateDeployment: (agentId: string, id: string) => `/agents/${segment(agentId)}/deployments/${segment(id)}/activate`,
+  secrets: (agentId: string, query: { key?: string; delete?: string } = {}) =>
+    withQuery(`/agents/${segment(agentId)}/secrets`, { key: query.key, delete: query.delete }),
+  agentSettings: (agentId: string) => `/agents/${segment(agentId)}/settings`,
 
   // Usage
   usage: () => "/usage",

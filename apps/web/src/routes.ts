@@ -32,6 +32,7 @@ export default [
     layout("shell/console-boundary.tsx", [
       // Agents
       route("agents", "features/agents/list-page.tsx"),
+      route("agents/first", "features/agents/first-run/page.tsx"),
       route("agents/new", "features/agents/create-page.tsx"),
       route("agents/:agentId", "features/agents/agent-frame.tsx", [
         index("features/agents/overview-page.tsx"),
@@ -42,6 +43,8 @@ export default [
         route("deployments", "features/agents/deployments/list-page.tsx"),
         route("deployments/:deploymentId", "features/agents/deployments/deployment-page.tsx"),
         route("deployments/:deploymentId/activate", "features/agents/deployments/activate-page.tsx"),
+        route("secrets", "features/agents/secrets/page.tsx"),
+        route("settings", "features/agents/settings/page.tsx"),
         // One line for each further tab, and one in features/agents/tabs.ts
       ]),
 

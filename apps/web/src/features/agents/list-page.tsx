@@ -2,6 +2,7 @@ import { type Agent, listAgents } from "@whs/api";
 import { Plus } from "lucide-react";
 import { Form, Link, type LoaderFunctionArgs, useLoaderData } from "react-router";
 import { apiOf } from "../../api.server.ts";
+import { appContext } from "../../context.ts";
 import { paths } from "../../paths.ts";
 import { Button, ButtonLink } from "../../ui/button.tsx";
 import { EmptyState } from "../../ui/empty-state.tsx";
@@ -9,6 +10,7 @@ import { SelectField, TextField } from "../../ui/field.tsx";
 import { PageHeader } from "../../ui/page-header.tsx";
 import { type Column, Pager, Table } from "../../ui/table.tsx";
 import { Time } from "../../ui/time.tsx";
+import { Guide } from "./first-run/guide.tsx";
 import { runtimeNames } from "./runtimes.ts";
 import { type AgentQuery, readAgentQuery, selectAgents } from "./select-agents.ts";
 import { StatusBadge, statusNames } from "./status-badge.tsx";
@@ -28,7 +30,8 @@ export async function loader(args: LoaderFunctionArgs) {
     cursor = answer.nextCursor;
   }
   const query = readAgentQuery(new URL(args.request.url).searchParams);
-  return { query, total: all.length, ...selectAgents(all, query) };
+  const apiUrl = args.context.get(appContext).config.whsPublicUrl;
+  return { query, total: all.length, ...selectAgents(all, query), apiUrl, idempotencyKey: crypto.randomUUID() };
 }
 
 const COLUMNS: readonly Column<Agent>[] = [
@@ -55,7 +58,7 @@ const COLUMNS: readonly Column<Agent>[] = [
 ];
 
 export default function AgentsPage() {
-  const { agents, total, found, nextPage, query } = useLoaderData<typeof loader>();
+  const { agents, total, found, nextPage, query, apiUrl, idempotencyKey } = useLoaderData<typeof loader>();
   const create = (
     <ButtonLink look="primary" to={paths.newAgent()}>
       <Plus aria-hidden className="size-4" />
@@ -65,10 +68,8 @@ export default function AgentsPage() {
   if (total === 0) {
     return (
       <>
-        <PageHeader title="Agents" />
-        <EmptyState title="No agents yet" action={create}>
-          An agent is a name, a runtime and the deployments that serve under it.
-        </EmptyState>
+        <PageHeader title="Agents" actions={create} />
+        <Guide agent={null} deployment={null} apiUrl={apiUrl} idempotencyKey={idempotencyKey} />
       </>
     );
   }

@@ -10,7 +10,7 @@ export function agentTabs(agentId: string): { label: string; to: string }[] {
     { label: "Logs", to: paths.agentLogs(agentId) },
     { label: "Errors", to: paths.agentErrors(agentId) },
     { label: "Metrics", to: paths.agentMetrics(agentId) },
-    // Secrets
-    // Settings
+    { label: "Secrets", to: paths.secrets(agentId) },
+    { label: "Settings", to: paths.agentSettings(agentId) },
   ];
 }
