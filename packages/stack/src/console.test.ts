@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { startedMessage } from "./console.ts";
 import type { Stack } from "./stack.ts";
 
-function stackOf(whs: string): Stack {
+function stackOf(whs: string, web?: string): Stack {
   const running = (title: string, url: string, notes: string[] = []) => ({
     title,
     pid: 1,
@@ -12,7 +12,7 @@ function stackOf(whs: string): Stack {
     restart: () => Promise.reject(new Error("not in this test")),
   });
   return {
-    endpoints: { whs },
+    endpoints: { whs, ...(web === undefined ? {} : { web }) },
     dataDir: "/data",
     secrets: {
       AGENTCORE_LOCAL_ACCESS_KEY_ID: "",
@@ -46,4 +46,10 @@ test("people see where everything is and which isolation layers are on, but no p
 test("the first step names the address only when the command line would not find it by itself", () => {
   expect(startedMessage(stackOf("http://127.0.0.1:8787"), 1)).not.toContain("WHS_API_URL");
   expect(startedMessage(stackOf("http://127.0.0.1:9999"), 1)).toContain("  export WHS_API_URL=http://127.0.0.1:9999\n");
+});
+
+test("the web is the first step where it runs, and the command line the second", () => {
+  const text = startedMessage(stackOf("http://127.0.0.1:8787", "http://127.0.0.1:5173"), 1);
+  expect(text).toMatch(/open http:\/\/127\.0\.0\.1:5173 in a browser and sign up there[^]*npx whs login/);
+  expect(startedMessage(stackOf("http://127.0.0.1:8787"), 1)).not.toContain("in a browser");
 });

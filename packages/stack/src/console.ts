@@ -11,11 +11,9 @@ export function startedMessage(stack: Stack, seconds: number): string {
   const widest = Math.max(...rows.map(([title]) => title.length));
   const table = rows.map(([title, url]) => `  ${title.padEnd(widest)}  ${url}`);
   const notes = processes.flatMap((running) => running.readiness?.notes ?? []).map((note) => `  ${note}`);
-  const { web } = stack.endpoints;
   return [
     `Ready in ${seconds.toFixed(1)} s.`,
     "",
-    ...(web === undefined ? [] : [`Open ${web}`, ""]),
     ...table,
     ...(notes.length > 0 ? ["", ...notes] : []),
     "",
@@ -28,7 +26,9 @@ export function startedMessage(stack: Stack, seconds: number): string {
 function firstStep({ endpoints }: Stack): string[] {
   if (endpoints.whs === undefined) return [];
   return [
-    "First agent, from another terminal in this folder:",
+    ...(endpoints.web === undefined
+      ? ["First agent, from another terminal in this folder:"]
+      : [`First agent: open ${endpoints.web} in a browser and sign up there.`, "", "Or from another terminal in this folder:"]),
     "",
     ...(endpoints.whs === CLI_DEFAULT_URL ? [] : [`  export WHS_API_URL=${endpoints.whs}`]),
     "  npx whs login",
