@@ -81,11 +81,11 @@ export async function signUp(page: Page, url: string): Promise<Credentials> {
   return { email, password: PASSWORD };
 }
 
-/** Signs in somebody who has signed up elsewhere with the password of all people of tests; ends at the list of agents. */
-export async function signIn(page: Page, url: string, email: string): Promise<void> {
+/** Signs in somebody who has signed up elsewhere, by default with the password of all people of tests; ends at the list of agents. */
+export async function signIn(page: Page, url: string, email: string, password = PASSWORD): Promise<void> {
   await page.goto(`${url}/sign-in`);
   await page.getByLabel("E-mail address").fill(email);
-  await page.getByLabel("Password").fill(PASSWORD);
+  await page.getByLabel("Password").fill(password);
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.waitForURL(`${url}/agents`);
 }

@@ -69,9 +69,9 @@ export default function UsagePage() {
           </h2>
           <Table caption="Usage by runtime" columns={COLUMNS} rows={rowsOf(usage)} rowKey={({ name }) => name} />
           <p className="mt-2 text-sm text-muted">
-            Costs are estimated. An agent’s own figures are on the page of the{" "}
+            Costs are estimated. An agent’s own figures over time are on its Metrics tab:{" "}
             <Link to={paths.agents()} className="text-accent underline">
-              agent
+              Agents
             </Link>
             .
           </p>
