@@ -2,7 +2,7 @@
 import { fleetprompt } from "@whs/api";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startMarketplace, type TestMarketplace, type TestPublisher, type TestUser } from "./harness.ts";
-import { handOff, type Offer, releaseBody } from "./offers.ts";
+import { draft, handOff, type Offer, release, releaseBody } from "./offers.ts";
 
 let market: TestMarketplace;
 let own: Offer & { publisher: TestPublisher; buyer: TestUser; intentId: string };
@@ -36,6 +36,7 @@ function bodyOf(path: string): Record<string, unknown> {
   if (path.endsWith("/revoke") || path.endsWith("/suspend") || path.endsWith("/restore")) return { reason: "because" };
   if (path.endsWith("/listings")) return { assetKind: "whs_agent", name: "Echo" };
   if (path.endsWith("/profile")) return { displayName: "Ada" };
+  if (path.endsWith("/preview")) return { markdown: "x" };
   if (path.endsWith("/intents")) return { listingId: own.listingId, releaseId: own.releaseId, targetSystem: "whs" };
   if (path.endsWith("/reports")) return { listingId: own.listingId, reason: "spam" };
   return {};
@@ -107,6 +108,27 @@ describe("a role", () => {
 });
 
 const owned = forUsers.filter(([, { path }]) => path.includes("{") && !path.startsWith("/v1/admin/"));
+
+describe("a person", () => {
+  it("is told their own roles and profile, and nobody else's", async () => {
+    expect(await own.publisher.request("GET", "/v1/me")).toMatchObject({
+      status: 200,
+      body: { user: { roles: ["user", "publisher"], publisher: { publisherId: own.publisher.publisherId, approved: true } } },
+    });
+    expect((await otherBuyer.request("GET", "/v1/me")).body).toMatchObject({ user: { roles: ["user"], publisher: null } });
+  });
+
+  it("sees a text as it would be shown, by the same policy, before it is kept", async () => {
+    const markdown = "**bold** [x](javascript:xss()) <img src=x onerror=xss()>";
+    const preview = await otherBuyer.request<{ html: string }>("POST", "/v1/publisher/preview", { markdown });
+    const listingId = await draft(own.publisher, { description: { format: "markdown", markdown } });
+    await release(own.publisher, listingId);
+    await own.publisher.request("POST", `/v1/publisher/listings/${listingId}/status`, { status: "published" });
+    const shown = await market.anyone<{ listingDetail: { description: { html: string } } }>("GET", `/v1/public/listings/${listingId}`);
+    expect(preview.body.html).toBe(shown.body.listingDetail.description.html);
+    expect(preview.body.html).toContain("<strong>bold</strong>");
+  });
+});
 
 describe("another tenant's thing", () => {
   it.each(owned)("is not there for %s, byte for byte like one that never was", async (_name, { method, path }) => {

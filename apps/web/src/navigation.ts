@@ -1,5 +1,5 @@
 /** The console's navigation: an entry for every page that exists. */
-import { Bot, ChartColumn, CreditCard, Download, KeyRound, type LucideIcon, ScrollText, Store } from "lucide-react";
+import { Bot, ChartColumn, CreditCard, Download, KeyRound, type LucideIcon, Megaphone, ScrollText, Store } from "lucide-react";
 import { paths } from "./paths.ts";
 
 export interface NavigationEntry {
@@ -22,4 +22,5 @@ export const navigation: readonly NavigationEntry[] = [
   // Plan
   { label: "Plan", to: paths.plan(), icon: CreditCard },
   { label: "Marketplace", to: paths.marketplace(), icon: Store, of: "marketplace" },
+  { label: "Publishing", to: paths.publisher(), icon: Megaphone, of: "marketplace" },
 ];

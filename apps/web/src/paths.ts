@@ -57,6 +57,20 @@ export const paths = {
   marketplaceSearch: (parameters: Readonly<Record<string, string>> = {}) => withQuery("/marketplace/search", parameters),
   listing: (id: string, parameters: Readonly<Record<string, string>> = {}) => withQuery(`/marketplace/listings/${segment(id)}`, parameters),
   publisherPage: (id: string) => `/marketplace/publishers/${segment(id)}`,
+
+  // Publishing
+  publisher: () => "/publisher",
+  publisherProfile: () => "/publisher/profile",
+  preview: () => "/publisher/preview",
+  newListing: () => "/publisher/listings/new",
+  ownListing: (id: string) => `/publisher/listings/${segment(id)}`,
+  editListing: (id: string) => `/publisher/listings/${segment(id)}/edit`,
+  newRelease: (listingId: string) => `/publisher/listings/${segment(listingId)}/releases/new`,
+  revokeRelease: (listingId: string, releaseId: string) =>
+    `/publisher/listings/${segment(listingId)}/releases/${segment(releaseId)}/revoke`,
+
+  // Moderation
+  moderation: (query: { listingId?: string } = {}) => withQuery("/admin/moderation", query),
 } as const;
 
 function withQuery(path: string, query: Readonly<Record<string, string | null | undefined>>): string {

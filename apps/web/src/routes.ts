@@ -6,6 +6,7 @@ export default [
   route("sign-out", "features/account/sign-out.ts"),
   route("preferences", "features/account/preferences.ts"),
   route("agents/:agentId/playground/stream", "features/agents/playground/playground-stream.ts"),
+  route("publisher/preview", "features/publishing/preview.ts"),
   route("agents/:agentId/deployments/upload", "features/agents/deployments/upload.ts"),
   route("agents/:agentId/logs/tail", "features/agents/logs/log-tail.ts"),
 
@@ -57,6 +58,18 @@ export default [
       // Installs
       route("install", "features/installs/install-page.tsx"),
       route("installs", "features/installs/list-page.tsx"),
+
+      // Publishing
+      route("publisher", "features/publishing/listings-page.tsx"),
+      route("publisher/profile", "features/publishing/profile-page.tsx"),
+      route("publisher/listings/new", "features/publishing/create-page.tsx"),
+      route("publisher/listings/:listingId", "features/publishing/listing-page.tsx"),
+      route("publisher/listings/:listingId/edit", "features/publishing/edit-page.tsx"),
+      route("publisher/listings/:listingId/releases/new", "features/publishing/release-page.tsx"),
+      route("publisher/listings/:listingId/releases/:releaseId/revoke", "features/publishing/revoke-page.tsx"),
+
+      // Moderation
+      route("admin/moderation", "features/moderation/page.tsx"),
 
       // API tokens
       route("tokens", "features/tokens/list-page.tsx"),

@@ -79,7 +79,7 @@ describe("a buyer", { timeout: 120_000 }, () => {
     await page.getByRole("button", { name: "Install release 1.0.0" }).click();
     await page.getByRole("heading", { level: 1, name: "my-needy is installed" }).waitFor();
     expect(await page.getByRole("status").innerText()).toContain("API_KEY");
-    await page.getByRole("link", { name: "To the agent and its secrets" }).click();
+    await page.getByRole("link", { name: "Set the secrets" }).click();
     await page.getByRole("heading", { level: 1, name: "my-needy" }).waitFor();
     await page.goto(`${web.url}/installs`);
     expect(await page.getByRole("link", { name: "Needy" }).count()).toBe(1);

@@ -15,6 +15,7 @@ import {
   reason,
   releaseParams,
   releaseStatus,
+  role,
   semver,
   timeMs,
   verificationStatus,
@@ -49,6 +50,31 @@ export const saveProfile = fleetPromptEndpoint({
   answer: { kind: "json", status: 201, schema: z.object({ publisher: publisherProfile }) },
   errors: ["RATE_LIMITED"],
   idempotent: true,
+});
+
+export const getOwnAccount = fleetPromptEndpoint({
+  name: "account.get",
+  method: "GET",
+  path: "/v1/me",
+  summary: "Who one is here: roles, and the publisher profile where there is one",
+  access: signedIn,
+  answer: {
+    kind: "json",
+    status: 200,
+    schema: z.object({ user: z.object({ userId: idSchema, roles: z.array(role), publisher: publisherProfile.nullable() }) }),
+  },
+  errors: [],
+});
+
+export const previewMarkdown = fleetPromptEndpoint({
+  name: "markdown.preview",
+  method: "POST",
+  path: "/v1/publisher/preview",
+  summary: "The HTML that a text would be shown as, by the same policy; nothing is kept",
+  access: signedIn,
+  body: { kind: "json", schema: z.strictObject({ markdown: textSchema.max(20_000) }) },
+  answer: { kind: "json", status: 200, schema: z.object({ html: z.string() }) },
+  errors: ["RATE_LIMITED"],
 });
 
 const image = z.object({ url: z.string(), alt: z.string() });

@@ -2,6 +2,7 @@ import type { BodyOf, fleetprompt } from "@whs/api";
 import { newId } from "@whs/platform/ids";
 import type { Context } from "../../context.ts";
 import { requireRenderable } from "../../markdown/index.ts";
+import { toProfile } from "./present.ts";
 import { findProfileOfUser, grantPublisher, saveProfile as writeProfile } from "./store.ts";
 
 /** Makes the user a publisher, unless the operator of the installation has to agree first. */
@@ -23,20 +24,6 @@ export async function saveProfile(
       at: context.now(),
     });
     if (approved) await grantPublisher(transaction, user.id);
-    return {
-      publisher: {
-        publisherId: row.id,
-        displayName: row.display_name,
-        bioMarkdown: row.bio_markdown,
-        verified: {
-          status: row.verification_status,
-          checkedAtMs: row.verification_checked_at?.getTime() ?? null,
-          reason: row.verification_reason,
-        },
-        approved,
-        createdAtMs: row.created_at.getTime(),
-        updatedAtMs: row.updated_at.getTime(),
-      },
-    };
+    return { publisher: toProfile(row, approved) };
   });
 }

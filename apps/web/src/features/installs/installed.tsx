@@ -19,8 +19,8 @@ export function Installed({ agent, missingSecrets }: { agent: { id: string; name
         </ul>
       </Notice>
       <div className="mt-6">
-        <ButtonLink look="primary" to={paths.agent(agent.id)}>
-          To the agent and its secrets
+        <ButtonLink look="primary" to={paths.secrets(agent.id)}>
+          Set the secrets
         </ButtonLink>
       </div>
     </div>
