@@ -68,7 +68,7 @@ async function intentOf(args: PageArgs, form: FormData, idempotencyKey: string):
 export default function InstallPage() {
   const { intent, offer, idempotencyKey } = useLoaderData<typeof loader>();
   const answer = useActionData<typeof action>();
-  if (answer !== undefined && "agent" in answer) return <Installed agent={answer.agent} missingSecrets={answer.missingSecrets} />;
+  if (answer?.agent !== undefined) return <Installed agent={answer.agent} missingSecrets={answer.missingSecrets} />;
   const form = { idempotencyKey: answer?.idempotencyKey ?? idempotencyKey, problem: answer?.problem };
   return (
     <div className="max-w-2xl">

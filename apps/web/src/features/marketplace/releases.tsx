@@ -45,7 +45,7 @@ function needsOf({ minWHSVersion, minAgentromaticVersion, minAgentelicVersion }:
   return needs.length === 0 ? "Any version" : needs.join(", ");
 }
 
-type Releases = ReceivedOf<typeof fleetprompt.listPublicReleases>;
+type Releases = Omit<ReceivedOf<typeof fleetprompt.listPublicReleases>, "traceId">;
 
 /** All releases, newest first; each leads to what it says of itself. */
 export function ReleaseList({ listingId, releases, shownId }: { listingId: string; releases: Releases; shownId: string | null }) {

@@ -41,7 +41,7 @@ export async function action(args: ActionFunctionArgs) {
 }
 
 async function act(args: PageArgs, id: string, form: FormData): Promise<Done> {
-  switch (textOf(form, "do")) {
+  switch (textOf(form, "do") ?? "") {
     case "change-status":
       return changeStatus(args, id, form);
     case "add-picture":

@@ -49,7 +49,7 @@ export default function CreateTokenPage() {
   const { idempotencyKey, scopes: offered, expiries } = useLoaderData<typeof loader>();
   const done = useActionData<typeof action>();
   const pending = useNavigation().state === "submitting";
-  if (done !== undefined && "secret" in done) return <Created name={done.name} secret={done.secret} />;
+  if (done?.secret !== undefined) return <Created name={done.name} secret={done.secret} />;
   const problem = done?.problem;
   return (
     <div className="max-w-2xl">

@@ -15,7 +15,7 @@ export async function pickFiles(chosen: FileList): Promise<Picked> {
 /** From a drop: files, folders, or both. */
 export async function pickDropped(dropped: DataTransfer): Promise<Picked> {
   // The list of items is gone after the first wait. Files that no disk holds have no entry, but are files.
-  const found = [...dropped.items].map((item) => {
+  const found = [...dropped.items].map(async (item) => {
     const entry = item.webkitGetAsEntry();
     if (entry !== null) return filesOf(entry);
     const file = item.getAsFile();
