@@ -8,6 +8,12 @@ const limits = { memoryMb: 512, maxProcesses: 128, maxFiles: 1024, scratchBytes:
 const usable = [];
 for (const name of ["docker", "podman"] as const) if (typeof (await openEngine(name, limits)) !== "string") usable.push(name);
 
+test.each(["docker", "podman"] as const)("%s is used once it has run a container, and else says why not", async (name) => {
+  const opened = await openEngine(name, limits);
+  if (typeof opened === "string") expect(opened).toContain(name);
+  else expect(usable).toContain(name);
+});
+
 /** Only where there is a daemon of Docker's, or podman, that can run a container: many machines for tests are containers themselves. */
 describe.each(usable)("a service with %s", (engine) => {
   let local: LocalService;
