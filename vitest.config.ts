@@ -7,7 +7,7 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 const maxWorkers = availableParallelism() + 1;
 
 /** Files of little text whose tests, declared elsewhere, take long: one of them at the very end keeps all other workers waiting. */
-const LONG = /conformance\.test\.ts$|\/installs\.test\.ts$|\/(storage-quota|demo)\.test\.ts$|\/apps\/web\/test\//;
+const LONG = /conformance\.test\.ts$|\/installs\.test\.ts$|\/(storage-quota|demo)\.test\.ts$/;
 
 class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

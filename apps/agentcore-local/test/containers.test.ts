@@ -10,8 +10,7 @@ for (const name of ["docker", "podman"] as const) if (typeof (await openEngine(n
 
 test.each(["docker", "podman"] as const)("%s is used once it has run a container, and else says why not", async (name) => {
   const opened = await openEngine(name, limits);
-  if (typeof opened === "string") expect(opened).toContain(name);
-  else expect(usable).toContain(name);
+  expect(opened).toEqual(usable.includes(name) ? expect.objectContaining({ name }) : expect.stringContaining(name));
 });
 
 /** Only where there is a daemon of Docker's, or podman, that can run a container: many machines for tests are containers themselves. */
