@@ -5,12 +5,13 @@ import { openEngine } from "../src/sandbox/containers.ts";
 import { EVALUATOR, LocalService, newSessionId } from "./local-service.ts";
 
 const limits = { memoryMb: 512, maxProcesses: 128, maxFiles: 1024, scratchBytes: 1024 * 1024, owner: "test", environment: {} };
-const usable = [];
+const usable: ("docker" | "podman")[] = [];
 for (const name of ["docker", "podman"] as const) if (typeof (await openEngine(name, limits)) !== "string") usable.push(name);
 
 test.each(["docker", "podman"] as const)("%s is used once it has run a container, and else says why not", async (name) => {
   const opened = await openEngine(name, limits);
-  expect(opened).toEqual(usable.includes(name) ? expect.objectContaining({ name }) : expect.stringContaining(name));
+  expect(typeof opened !== "string").toBe(usable.includes(name));
+  expect(typeof opened === "string" ? opened : opened.name).toContain(name);
 });
 
 /** Only where there is a daemon of Docker's, or podman, that can run a container: many machines for tests are containers themselves. */
