@@ -1,4 +1,7 @@
-/** Artifacts applied to a whole stack: real database, identity service, API and workerd, with all that is asked written down. */
+/**
+ * Artifacts applied to a whole stack: real database, identity service, API and workerd, with all that is asked written down.
+ * Longer than a file usually is: one stack, which is slow to start, for all of it.
+ */
 import {
   createAgent,
   createToken,

@@ -1,3 +1,4 @@
+// Longer than a file usually is: what holds for every command, on one way to run them.
 import { copyFileSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";

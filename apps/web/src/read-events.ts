@@ -24,6 +24,7 @@ async function* chunksOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8
       yield value;
     }
   } finally {
+    // Of a stream that broke the reader was told already.
     void reader.cancel().catch(() => undefined);
   }
 }
