@@ -69,7 +69,32 @@ test("admin roles grants and revokes in the marketplace, by the operator's token
   ]);
 });
 
+test("reports are listed, and a listing suspended and restored, as the person who has the role", async () => {
+  const report = {
+    reportId: "rep_1",
+    listingId: "lst_1",
+    reporterUserId: "usr_2",
+    reason: "spam\u001b[2J",
+    status: "open",
+    createdAtMs: 0,
+  };
+  api.answer((_, response) => json(response, 200, { items: [report], nextCursor: null, ok: true, requestId: "trc_test00000001" }));
+  const env = { env: { ...operator().env, WHS_API_URL: "http://127.0.0.1:1", FLEETPROMPT_API_URL: api.url } };
+  const { stdout } = await runner.run(["reports", "list", "--status", "open"], env);
+  expect(stdout).toMatch(/lst_1.*spam/);
+  expect(stdout).not.toContain("\u001b");
+  for (const verb of ["suspend", "restore"])
+    expect((await runner.run(["listings", verb, "lst_1", "--reason", "because"], env)).exitCode).toBe(0);
+  expect(api.seen.map(({ method, url, body, headers }) => [method, url, body, headers.authorization])).toEqual([
+    ["GET", "/v1/admin/reports?status=open", "", "Bearer whs_user"],
+    ["POST", "/v1/admin/listings/lst_1/suspend", '{"reason":"because"}', "Bearer whs_user"],
+    ["POST", "/v1/admin/listings/lst_1/restore", '{"reason":"because"}', "Bearer whs_user"],
+  ]);
+});
+
 test.each([
+  [["listings", "suspend", "lst_1"]],
+  [["reports", "list", "--status", "closed"]],
   [["admin", "cloudflare", "delete"]],
   [["admin", "roles", "grant", "ada@example.com", "owner"]],
   [["admin", "roles", "give", "ada@example.com", "admin"]],

@@ -137,6 +137,9 @@ export default defineAgent({
   expect((await succeed(run(["invoke", "greeter", "you"]))).stdout).toBe("Hello you, 7, turn 1\n");
   expect((await succeed(run(["deployments", "list", "greeter"]))).stdout).toMatch(/v2\s+rolled_back[\s\S]*v1\s+active\s+yes/);
   await succeed(run(["rollback", "greeter", "v2"]));
+  await eventually(async () => ((await run(["sessions", "list", "greeter"])).stdout.includes(first.sessionId) ? true : undefined));
+  await succeed(run(["sessions", "end", "greeter", first.sessionId]));
+  expect((await succeed(run(["sessions", "list", "greeter"]))).stdout).not.toContain(first.sessionId);
 
   const used = (await succeed(run(["usage", "--json"]))).json<{ totals: { requests: number } }>();
   expect(used.totals.requests).toBe(7);
@@ -153,6 +156,7 @@ export default defineAgent({
     exitCode: 1,
     stderr: expect.stringContaining("whs agents enable greeter"),
   });
+  expect((await succeed(run(["agents", "list", "--search", "GREET", "--status", "disabled"]))).stdout).toContain("greeter");
   await succeed(run(["agents", "enable", "greeter"]));
   await succeed(run(["agents", "delete", "greeter"]));
   expect((await run(["agents", "get", "greeter"])).exitCode).toBe(1);

@@ -47,6 +47,7 @@ export interface WhsAgents {
   provider_config: Json;
   runtime_provider: string;
   secrets_revision: Generated<number>;
+  sessions_ended_at: Date | null;
   sharing: Generated<string>;
   status: Generated<string>;
   updated_at: Generated<Date>;
@@ -227,6 +228,7 @@ export interface WhsSecretRefs {
 export interface WhsSessions {
   agent_id: string;
   created_at: Generated<Date>;
+  ended_at: Date | null;
   expires_at: Date;
   id: string;
   last_used_at: Generated<Date>;

@@ -74,6 +74,7 @@ export type Schema = Refine<
         telemetry_auth_ref: JsonColumn<TelemetryAuthRef>;
       }
     >;
+    "whs.sessions": Refine<Tables["whs.sessions"], { runtime_provider: RuntimeProviderName }>;
     "whs.invocations": Refine<Tables["whs.invocations"], { runtime_provider: RuntimeProviderName }>;
     "whs.metrics_events": Refine<Tables["whs.metrics_events"], { runtime_provider: RuntimeProviderName }>;
     "whs.agent_log_lines": Refine<Tables["whs.agent_log_lines"], { level: LogLine["level"]; source: LogLine["source"] }>;

@@ -151,16 +151,62 @@ describe("agents", () => {
     expect(seen).toEqual(names.toReversed());
   });
 
-  it.each(["limit=0", "limit=101", "limit=abc", "limit=1e1", "limit=0x10", "limit=%205", "cursor=AAAA", "cursor=%00", "sort=name"])(
-    "refuse the query %s",
-    async (query) => {
-      const person = await plane.user();
-      expect(await person.request("GET", `/v1/agents?${query}`)).toMatchObject({
-        status: 400,
-        body: { error: { code: "INVALID_REQUEST" } },
-      });
-    },
-  );
+  it("are found by text, status and runtime, and listed in any order, page by page", async () => {
+    const person = await plane.user();
+    const about: Record<string, string> = { bravo: "Reads 100% of the mail", Alpha: "writes", delta: "Answers MAIL", charlie: "sings" };
+    const ids: Record<string, string> = {};
+    for (const [name, description] of Object.entries(about)) ids[name] = (await create(person, { name, description })).body.agent.id;
+    await plane.pool.query("update whs.agents set last_deployed_at = now() - interval '1 day' where id = $1", [ids["Alpha"]]);
+    await plane.pool.query("update whs.agents set last_deployed_at = now() where id = $1", [ids["charlie"]]);
+    await person.request("POST", `/v1/agents/${ids["delta"]}/disable`);
+    const list = async (query: string) =>
+      (await person.request<{ items: Agent[]; nextCursor: string | null }>("GET", `/v1/agents?${query}`)).body;
+    const found = async (query: string) => (await list(query)).items.map(({ name }) => name);
+    expect(await found("q=mail&sort=name")).toEqual(["bravo", "delta"]);
+    expect(await found("q=ALPHA")).toEqual(["Alpha"]);
+    expect(await found("q=100%25")).toEqual(["bravo"]);
+    expect(await found("q=%25")).toEqual(["bravo"]);
+    expect(await found("q=_")).toEqual([]);
+    expect(await found("q=mail&status=disabled")).toEqual(["delta"]);
+    expect(await found("runtimeProvider=agentcore")).toEqual([]);
+    for (const [sort, expected] of Object.entries({
+      name: ["Alpha", "bravo", "charlie", "delta"],
+      "-name": ["delta", "charlie", "bravo", "Alpha"],
+      createdAt: ["bravo", "Alpha", "delta", "charlie"],
+      "-lastDeployedAt": ["charlie", "Alpha", "delta", "bravo"],
+      lastDeployedAt: ["bravo", "delta", "Alpha", "charlie"],
+    })) {
+      const first = await list(`sort=${sort}&limit=1`);
+      const names = first.items.map(({ name }) => name);
+      for (let cursor = first.nextCursor; cursor !== null;) {
+        const page = await list(`sort=${sort}&limit=1&cursor=${cursor}`);
+        names.push(...page.items.map(({ name }) => name));
+        cursor = page.nextCursor;
+      }
+      expect([sort, names]).toEqual([sort, expected]);
+    }
+    const { nextCursor } = await list("sort=name&limit=1");
+    expect((await person.request("GET", `/v1/agents?sort=-name&cursor=${nextCursor}`)).status).toBe(400);
+  });
+
+  it.each([
+    "limit=0",
+    "limit=101",
+    "limit=abc",
+    "limit=1e1",
+    "limit=0x10",
+    "limit=%205",
+    "cursor=AAAA",
+    "cursor=%00",
+    "sort=status",
+    "status=gone",
+  ])("refuse the query %s", async (query) => {
+    const person = await plane.user();
+    expect(await person.request("GET", `/v1/agents?${query}`)).toMatchObject({
+      status: 400,
+      body: { error: { code: "INVALID_REQUEST" } },
+    });
+  });
 
   it("write an audit entry for each change, that nobody can alter", async () => {
     const person = await plane.user();

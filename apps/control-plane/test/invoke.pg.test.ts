@@ -1,4 +1,4 @@
-import { type InvokeResponse, readServerSentEvents } from "@whs/api";
+import { type InvokeResponse, readServerSentEvents, type Session } from "@whs/api";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createAgent, deploy, echo } from "./deploy.ts";
 import { startControlPlane, type TestControlPlane, type TestUser } from "./harness.ts";
@@ -181,6 +181,58 @@ describe("a session", () => {
       expect(await invoke(agentId, { input: { prompt: "x" }, sessionId: unknown })).toMatchObject(expired);
     }
     expect((await invoke(agentId, { input: { prompt: "x" }, sessionId })).body.output.text).toBe("turn 2");
+  });
+
+  it("is listed until its owner ends it; from then on it is expired, and what it held is gone", async () => {
+    const agentId = await createAgent(person, "listed-counter");
+    await deploy(person, agentId, counter);
+    const sessions: string[] = [];
+    for (let index = 0; index < 3; index += 1) sessions.push((await invoke(agentId)).body.sessionId ?? "");
+    const list = async (query = "") =>
+      (await person.request<{ items: Session[]; nextCursor: string | null }>("GET", `/v1/agents/${agentId}/sessions?${query}`)).body;
+    await expect.poll(async () => (await list()).items.length, { timeout: 10_000 }).toBe(3);
+    const first = await list("limit=2");
+    const second = await list(`limit=2&cursor=${first.nextCursor}`);
+    expect([...first.items, ...second.items].map(({ id }) => id).toSorted()).toEqual(sessions.toSorted());
+    expect([first.items.length, second.nextCursor]).toEqual([2, null]);
+    expect(first.items[0]).toMatchObject({ agentId, runtimeProvider: "cloudflare", expiresAt: expect.stringMatching(/Z$/) });
+    expect((await person.request("GET", `/v1/agents/${agentId}/sessions?cursor=AAAA`)).status).toBe(400);
+
+    const [ended = "", kept] = sessions;
+    const end = (id: string) => person.request("DELETE", `/v1/agents/${agentId}/sessions/${id}`);
+    const turn = (sessionId: string | undefined) => invoke(agentId, { input: { prompt: "x" }, sessionId });
+    expect((await end(ended)).status).toBe(204);
+    expect(await turn(ended)).toMatchObject({ status: 502, body: { error: { message: "Session expired.", retryable: false } } });
+    expect((await list()).items.map(({ id }) => id)).not.toContain(ended);
+    expect((await turn(kept)).body.output.text).toBe("turn 2");
+    // One that is not written down yet, or that holds nothing, can be ended too; and twice is as once.
+    const { sessionId: young = "" } = (await invoke(agentId)).body;
+    expect([(await end(young)).status, (await end(young)).status, (await turn(young)).status]).toEqual([204, 204, 502]);
+    for (const id of ["ses_01m7z7cvq7em4v05xrktjs2m1f", "nonsense"])
+      expect(await end(id)).toMatchObject({ status: 404, body: { error: { code: "NOT_FOUND" } } });
+    const audit = await person.request<{ items: { action: string; target: string }[] }>(
+      "GET",
+      `/v1/audit?action=session.ended&target=${ended}`,
+    );
+    expect(audit.body.items).toHaveLength(1);
+  });
+
+  it("that a client has named begins anew once it was ended", async () => {
+    const agentId = await createAgent(person, "named-counter");
+    await deploy(person, agentId, counter);
+    const say = async () => {
+      const message = { id: "m1", role: "user", content: "x" };
+      const input = { threadId: "mine", runId: "r1", state: {}, messages: [message], tools: [], context: [], forwardedProps: {} };
+      const { text } = await person.request("POST", `/ag-ui/${agentId}`, input);
+      return [...text.matchAll(/"delta":"([^"]*)"/g)].map(([, delta]) => delta).join("");
+    };
+    expect([await say(), await say()]).toEqual(["turn 1", "turn 2"]);
+    const sessions = async () => (await person.request<{ items: Session[] }>("GET", `/v1/agents/${agentId}/sessions`)).body.items;
+    await expect.poll(async () => (await sessions()).length, { timeout: 10_000 }).toBe(1);
+    const end = async () => (await person.request("DELETE", `/v1/agents/${agentId}/sessions/${(await sessions())[0]?.id}`)).status;
+    expect(await end()).toBe(204);
+    expect(await sessions()).toEqual([]);
+    expect(await say()).toBe("turn 1");
   });
 
   it("is not offered by a stateless agent", async () => {

@@ -42,13 +42,14 @@ const validBodies: Readonly<Record<string, unknown>> = {
 
 const byId = Object.values(whsEndpoints).filter((endpoint) => endpoint.access.kind === "user" && endpoint.path.includes("{"));
 
-function pathFor(path: string, ids: Record<"agent" | "deployment" | "token" | "trace" | "stream", string>): string {
+function pathFor(path: string, ids: Record<"agent" | "deployment" | "token" | "trace" | "stream" | "session", string>): string {
   return path
     .replace("{agentId}", ids.agent)
     .replace("{deploymentId}", ids.deployment)
     .replace("{traceId}", ids.trace)
     .replace("{streamId}", ids.stream)
     .replace("{key}", "KEY")
+    .replace("{sessionId}", ids.session)
     .replace("{id}", path.startsWith("/v1/agents") ? ids.agent : path.startsWith("/v1/deployments") ? ids.deployment : ids.token);
 }
 
@@ -58,6 +59,7 @@ const idsOf = ({ agentId, deploymentId, tokenId, streamId }: typeof foreign) => 
   token: tokenId,
   trace: "trace-of-the-owner",
   stream: streamId,
+  session: newId("ses"),
 });
 
 describe("another tenant's id", () => {
@@ -74,6 +76,7 @@ describe("another tenant's id", () => {
         token: newId("tok"),
         trace: "trace-of-nobody-1",
         stream: newId("str"),
+        session: newId("ses"),
       };
       const theirs = idsOf(foreign);
       const ask = (ids: Record<keyof typeof unknown, string>) =>

@@ -10,6 +10,7 @@ import { listAgents } from "../src/features/agents/store.ts";
 import { listAuditEntries } from "../src/features/audit/store.ts";
 import { findDeployment, listDeployments, listLogLines } from "../src/features/deployments/store.ts";
 import { eraseExpiredAnswers } from "@whs/platform/idempotency";
+import { listSessions } from "../src/features/invocations/session-store.ts";
 import { findUsers } from "../src/features/operator/store.ts";
 import { nextAccounts, readCountersSince, sealDay, sumEvents } from "../src/features/usage/reconcile-store.ts";
 import { findInvocationsOfTrace, findLinesOfTrace, listFailedInvocations, sumByHour, sumByMinute } from "../src/features/usage/store.ts";
@@ -74,6 +75,8 @@ describe("over tens of thousands of rows", () => {
     );
     await fill(`insert into whs.deployments (id, user_id, agent_id, version, runtime_provider, status, set_as_active, agent_status_before, artifact, telemetry_auth_ref, deployed_by, error_message, finished_at)
       select ${id("dep")}, ${owner}, ${ofAgent}, n, 'cloudflare', 'failed', true, 'created', '{}', '{}', 'usr_x', 'x', now() from ${many}`);
+    await fill(`insert into whs.sessions (id, user_id, agent_id, runtime_provider, provider_session_id, expires_at)
+      select ${id("ses")}, ${owner}, ${ofAgent}, 'cloudflare', n::text, now() + interval '30 days' from ${many}`);
     await fill(
       `insert into whs.api_tokens (id, user_id, name, token_sha256, scopes) select ${id("tok")}, ${owner}, 't', sha256(n::text::bytea), '{invoke}' from ${many}`,
     );
@@ -101,8 +104,24 @@ describe("over tens of thousands of rows", () => {
   }, 120_000);
 
   it.each<[string, () => Promise<unknown>]>([
-    ["agents of an owner", () => listAgents(db, user, 25, undefined)],
-    ["agents of an owner, next page", () => listAgents(db, user, 25, "agt_00000000000000000000050000")],
+    ["agents of an owner", () => listAgents(db, { userId: user, limit: 25, order: "-createdAt" })],
+    [
+      "agents of an owner, next page",
+      () => listAgents(db, { userId: user, limit: 25, order: "-createdAt", after: "agt_00000000000000000000050000" }),
+    ],
+    [
+      "agents of an owner by name",
+      () => listAgents(db, { userId: user, limit: 25, order: "name", after: "agent-5000", text: "NT-7", status: "created" }),
+    ],
+    [
+      "agents of an owner by their last deployment",
+      () => listAgents(db, { userId: user, limit: 25, order: "-lastDeployedAt", after: "-infinity/agt_2" }),
+    ],
+    ["sessions of an agent", () => listSessions(db, { agentId: agent, now: new Date(), limit: 25 })],
+    [
+      "sessions of an agent, next page",
+      () => listSessions(db, { agentId: agent, now: new Date(), limit: 25, after: "2026-01-01 00:00:00+00/ses_2" }),
+    ],
     ["deployments of an agent", () => listDeployments(db, agent, 25, undefined)],
     ["deployments of an agent, next page", () => listDeployments(db, agent, 25, 50_000)],
     ["a deployment of an owner", () => findDeployment(db, user, "dep_00000000000000000000001000")],

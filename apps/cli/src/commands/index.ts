@@ -33,6 +33,7 @@ import { up } from "./machine/up.ts";
 import { listingsCreate } from "./listings/create.ts";
 import { listingsGet } from "./listings/get.ts";
 import { listingsList } from "./listings/list.ts";
+import { listingsRestore, listingsSuspend } from "./listings/moderate.ts";
 import { listingsReleases } from "./listings/releases.ts";
 import { listingsRevoke } from "./listings/revoke.ts";
 import { listingsSearch } from "./listings/search.ts";
@@ -50,9 +51,12 @@ import { build } from "./project/build.ts";
 import { dev } from "./project/dev.ts";
 import { deploy } from "./project/deploy.ts";
 import { init } from "./project/init.ts";
+import { reportsList } from "./reports/list.ts";
 import { secretsDelete } from "./secrets/delete.ts";
 import { secretsList } from "./secrets/list.ts";
 import { secretsSet } from "./secrets/set.ts";
+import { sessionsEnd } from "./sessions/end.ts";
+import { sessionsList } from "./sessions/list.ts";
 import { tokensCreate } from "./tokens/create.ts";
 import { tokensList } from "./tokens/list.ts";
 import { tokensRevoke } from "./tokens/revoke.ts";
@@ -61,7 +65,9 @@ export const nouns: Readonly<Record<string, string>> = {
   agents: "List, show, connect, create, change, disable and delete agents",
   deployments: "List, show and activate deployments",
   secrets: "Set, list and delete an agent's secrets",
+  sessions: "List and end an agent's sessions",
   listings: "Search the marketplace; create, change and follow listings of your own",
+  reports: "Read what people reported of the marketplace's listings",
   tokens: "Create, list and revoke API tokens",
   admin: "Operate an installation: accounts, their plans, statistics",
 };
@@ -89,6 +95,8 @@ export const commands: readonly Command[] = [
   agentsDisable,
   agentsEnable,
   agentsDelete,
+  sessionsList,
+  sessionsEnd,
   publish,
   install,
   listingsSearch,
@@ -100,6 +108,9 @@ export const commands: readonly Command[] = [
   listingsReleases,
   listingsRevoke,
   listingsStats,
+  listingsSuspend,
+  listingsRestore,
+  reportsList,
   logs,
   usage,
   metrics,

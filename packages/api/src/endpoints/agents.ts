@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { endpoint } from "../endpoint.ts";
-import { agentSchema, createAgentBody, secretStateSchema, setSecretsBody, updateAgentBody } from "../schemas/agent.ts";
-import { idParams, idSchema, pageOf, pageQuerySchema, textSchema } from "../schemas/base.ts";
+import { agentSchema, createAgentBody, listAgentsQuery, secretStateSchema, setSecretsBody, updateAgentBody } from "../schemas/agent.ts";
+import { idParams, idSchema, pageOf, textSchema } from "../schemas/base.ts";
 
 const agentAnswer = z.object({ agent: agentSchema });
 
@@ -21,9 +21,9 @@ export const listAgents = endpoint({
   name: "agents.list",
   method: "GET",
   path: "/v1/agents",
-  summary: "List agents, newest first",
+  summary: "List agents, newest first unless said otherwise",
   access: { kind: "user", scope: "agents:read" },
-  query: pageQuerySchema,
+  query: listAgentsQuery,
   answer: { kind: "json", status: 200, schema: pageOf(agentSchema) },
   errors: [],
 });

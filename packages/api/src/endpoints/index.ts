@@ -12,6 +12,7 @@ import * as mcp from "./mcp.ts";
 import * as openAi from "./open-ai.ts";
 import * as operator from "./operator.ts";
 import * as runtime from "./runtime.ts";
+import * as sessions from "./sessions.ts";
 import * as telemetry from "./telemetry.ts";
 import * as usage from "./usage.ts";
 
@@ -21,6 +22,7 @@ export const whsEndpoints = {
   ...agents,
   ...deployments,
   ...invocations,
+  ...sessions,
   ...delegation,
   ...telemetry,
   ...usage,

@@ -1,6 +1,6 @@
 import { cloudflareConfigSchema, envKeySchema } from "@whs/artifact";
 import { z } from "zod";
-import { idSchema, runtimeProviderSchema, textSchema, timeSchema } from "./base.ts";
+import { idSchema, pageQuerySchema, runtimeProviderSchema, textSchema, timeSchema } from "./base.ts";
 
 export const agentNameSchema = z.string().regex(/^[A-Za-z0-9_-]{3,64}$/, "must be 3 to 64 of A-Z, a-z, 0-9, _ and -");
 
@@ -41,6 +41,17 @@ export const agentSchema = z.object({
   lastDeployedAt: timeSchema.nullable(),
 });
 export type Agent = z.output<typeof agentSchema>;
+
+/** Orders of a list of agents; `-` turns one round. Agents that were never deployed count as deployed before all others. */
+export const agentOrderSchema = z.enum(["-createdAt", "createdAt", "name", "-name", "lastDeployedAt", "-lastDeployedAt"]);
+export type AgentOrder = z.output<typeof agentOrderSchema>;
+
+export const listAgentsQuery = pageQuerySchema.extend({
+  q: textSchema.max(100).optional().describe("Only agents with this text in name or description, whatever the case"),
+  status: agentStatusSchema.optional(),
+  runtimeProvider: runtimeProviderSchema.optional(),
+  sort: agentOrderSchema.default("-createdAt").describe("A cursor belongs to the order that it came from"),
+});
 
 const envVarKeysSchema = z
   .array(envKeySchema)

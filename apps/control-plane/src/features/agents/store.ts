@@ -1,5 +1,5 @@
-import type { Agent, AgentStatus, RuntimeProviderName } from "@whs/api";
-import type { Kysely, Transaction, Updateable } from "kysely";
+import type { Agent, AgentOrder, AgentStatus, RuntimeProviderName } from "@whs/api";
+import { type Kysely, sql, type Transaction, type Updateable } from "kysely";
 import type { Row, Schema } from "../../database.ts";
 
 export type AgentRow = Row<"whs.agents">;
@@ -25,13 +25,49 @@ export function lockAgent(transaction: Transaction<Schema>, userId: string, id: 
     .executeTakeFirst();
 }
 
-export function listAgents(db: Kysely<Schema>, userId: string, limit: number, after: string | undefined): Promise<AgentRow[]> {
-  let query = db.selectFrom("whs.agents").selectAll().where("user_id", "=", userId).where("deleted_at", "is", null);
-  if (after !== undefined) query = query.where("id", "<", after);
-  return query
-    .orderBy("id", "desc")
-    .limit(limit + 1)
-    .execute();
+export interface AgentsWanted {
+  userId: string;
+  limit: number;
+  order: AgentOrder;
+  /** `position` of the last agent of the page before, in the same order. */
+  after?: string | undefined;
+  /** In name or description, whatever the case. */
+  text?: string | undefined;
+  status?: AgentStatus | undefined;
+  runtimeProvider?: RuntimeProviderName | undefined;
+}
+
+/** What each order goes by, as it is indexed, and how a place in it is written down. */
+const orders = {
+  createdAt: { by: [sql`id`], position: sql<string>`id`, after: (position: string) => [sql`${position}`] },
+  name: { by: [sql`lower(name)`], position: sql<string>`lower(name)`, after: (position: string) => [sql`${position}`] },
+  lastDeployedAt: {
+    by: [sql`coalesce(last_deployed_at, '-infinity')`, sql`id`],
+    position: sql<string>`coalesce(last_deployed_at, '-infinity')::text || '/' || id`,
+    after(position: string) {
+      const [time, id] = position.split("/");
+      return [sql`${time}::timestamptz`, sql`${id}`];
+    },
+  },
+};
+
+export function listAgents(db: Kysely<Schema>, wanted: AgentsWanted): Promise<(AgentRow & { position: string })[]> {
+  const order = orders[wanted.order.replace(/^-/, "") as keyof typeof orders];
+  const [direction, isBeyond] = wanted.order.startsWith("-") ? (["desc", sql`<`] as const) : (["asc", sql`>`] as const);
+  let query = db
+    .selectFrom("whs.agents")
+    .selectAll()
+    .select(order.position.as("position"))
+    .where("user_id", "=", wanted.userId)
+    .where("deleted_at", "is", null);
+  if (wanted.status !== undefined) query = query.where("status", "=", wanted.status);
+  if (wanted.runtimeProvider !== undefined) query = query.where("runtime_provider", "=", wanted.runtimeProvider);
+  if (wanted.text !== undefined)
+    query = query.where(sql<boolean>`position(lower(${wanted.text}) in lower(name || chr(10) || coalesce(description, ''))) > 0`);
+  if (wanted.after !== undefined)
+    query = query.where(sql<boolean>`(${sql.join(order.by)}) ${isBeyond} (${sql.join(order.after(wanted.after))})`);
+  for (const key of order.by) query = query.orderBy(key, direction);
+  return query.limit(wanted.limit + 1).execute();
 }
 
 /** Those that can be invoked now, newest first. */

@@ -1,6 +1,6 @@
 import { ProviderError } from "@whs/runtimes";
 import type { SystemContext } from "../../context.ts";
-import { deleteSession, listExpiredSessions } from "./store.ts";
+import { deleteSession, listExpiredSessions } from "./session-store.ts";
 
 /** Pages of one run; what is left waits for the next one. */
 const MAX_PAGES = 50;
@@ -13,7 +13,7 @@ export async function expireSessions(context: Pick<SystemContext, "db" | "now" |
     const sessions = await listExpiredSessions(context.db, now, after);
     for (const session of sessions) {
       try {
-        await context.providers[session.runtime_provider as "cloudflare" | "agentcore"]?.destroySession({
+        await context.providers[session.runtime_provider]?.destroySession({
           userId: session.user_id,
           agentId: session.agent_id,
           providerSessionId: session.provider_session_id,

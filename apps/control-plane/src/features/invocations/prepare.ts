@@ -8,7 +8,7 @@ import type { Context } from "../../context.ts";
 import { type Admission, grantTools } from "../limits/index.ts";
 import type { Gateway } from "./gateway.ts";
 import type { Route } from "./routing.ts";
-import { findSession } from "./store.ts";
+import { findSession } from "./session-store.ts";
 
 export interface PreparedInvocation {
   route: Route;
@@ -46,7 +46,7 @@ export async function prepareInvocation(gateway: Gateway, context: Context, requ
   requireRuntime(context, route.runtimeProvider);
   const provider = context.providers[route.runtimeProvider];
   if (provider === undefined) throw new AppError("UNAVAILABLE", `This installation has no ${route.runtimeProvider} runtime.`);
-  const sessionId = route.active.sessionful ? await openSession(gateway, context, request) : refuseSession(request.body.sessionId);
+  const sessionId = route.active.sessionful ? await openSession(gateway, context, request, route) : refuseSession(request.body.sessionId);
   const { codeInterpreter, browser } = route.active.tools;
   const tools = codeInterpreter || browser ? await grantTools(context, route.active.tools) : undefined;
   const messages = toMessages(request.body.input);
@@ -78,10 +78,18 @@ export async function prepareInvocation(gateway: Gateway, context: Context, requ
 }
 
 /** How far the clocks of two gateways may be apart. */
-const clockSkewMs = 300_000;
+export const clockSkewMs = 300_000;
 
-/** Session ids prove whose they are, so a database look-up is needed only for one old enough to have expired. */
-async function openSession(gateway: Gateway, context: Context, { agentId, body, conversation }: InvocationRequest): Promise<string> {
+/**
+ * Session ids prove whose they are, so a database look-up is needed only for one old enough to have expired, or to have
+ * been ended.
+ */
+async function openSession(
+  gateway: Gateway,
+  context: Context,
+  { agentId, body, conversation }: InvocationRequest,
+  { sessionsEndedAt }: Route,
+): Promise<string> {
   const owner = { userId: context.user.id, agentId };
   if (conversation !== undefined) return gateway.sessionIds.derive(owner, conversation);
   if (body.sessionId === undefined) return gateway.sessionIds.mint(owner);
@@ -89,9 +97,13 @@ async function openSession(gateway: Gateway, context: Context, { agentId, body, 
   const now = context.now().getTime();
   const madeAt = idTimeMs(body.sessionId);
   // A conversation's session does not say when it began.
-  if (madeAt < now + clockSkewMs && madeAt + context.config.sessionIdleMs > now) return body.sessionId;
+  const isYoung = madeAt < now + clockSkewMs && madeAt + context.config.sessionIdleMs > now;
+  const mayBeEnded = sessionsEndedAt !== null && madeAt < sessionsEndedAt.getTime() + clockSkewMs;
+  if (isYoung && !mayBeEnded) return body.sessionId;
   const row = await findSession(context.db, body.sessionId);
-  if (row === undefined || row.expires_at.getTime() <= now) throw sessionExpired();
+  // A young one without a row has stored nothing.
+  const isOpen = row === undefined ? isYoung : row.ended_at === null && row.expires_at.getTime() > now;
+  if (!isOpen) throw sessionExpired();
   return body.sessionId;
 }
 

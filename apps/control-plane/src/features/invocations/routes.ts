@@ -4,7 +4,9 @@ import { invalidRequest } from "@whs/platform/errors";
 import { type Bind, type HandlerInput, streamed } from "@whs/platform/http";
 import type { Context } from "../../context.ts";
 import type { Gateway } from "./gateway.ts";
+import { endSession } from "./end-session.ts";
 import { invoke } from "./invoke.ts";
+import { listSessions } from "./list-sessions.ts";
 import type { InvocationRequest } from "./prepare.ts";
 import { startStream } from "./stream.ts";
 
@@ -24,6 +26,8 @@ export function bindInvocations(bind: Bind<Context>, gateway: Gateway): void {
     await gateway.streams.resume(http, { ...params, userId: context.user.id, after: lastEventId(headers["last-event-id"]), traceId });
     return streamed;
   });
+  bind(endpoints.listSessions, (context, { params, query }) => listSessions(context, { ...params, ...query }));
+  bind(endpoints.endSession, (context, { params }) => endSession(gateway, context, params));
 }
 
 /** Event ids are 32-bit in the store. */

@@ -13,6 +13,8 @@ export interface Route {
   name: string;
   status: AgentStatus;
   runtimeProvider: RuntimeProviderName;
+  /** When a session was ended last: those that began later are not. */
+  sessionsEndedAt: Date | null;
   /** The deployment that serves. */
   active: {
     deploymentId: string;

@@ -14,6 +14,7 @@ export async function findRoute(db: Kysely<Schema>, agentId: string): Promise<Ro
       "agent.name",
       "agent.status",
       "agent.runtime_provider",
+      "agent.sessions_ended_at",
       "deployment.id as deployment_id",
       "deployment.manifest",
       "deployment.provider_ref",
@@ -28,6 +29,7 @@ export async function findRoute(db: Kysely<Schema>, agentId: string): Promise<Ro
     name: row.name,
     status: row.status,
     runtimeProvider: row.runtime_provider,
+    sessionsEndedAt: row.sessions_ended_at,
     active:
       row.deployment_id === null
         ? null
@@ -54,10 +56,6 @@ export async function findAgentId(db: Kysely<Schema>, userId: string, name: stri
     .where("deleted_at", "is", null)
     .executeTakeFirst();
   return row?.id;
-}
-
-export function findSession(db: Kysely<Schema>, id: string): Promise<{ expires_at: Date } | undefined> {
-  return db.selectFrom("whs.sessions").select("expires_at").where("id", "=", id).executeTakeFirst();
 }
 
 /** Writes many records in one statement each for invocations and sessions. */
@@ -96,21 +94,4 @@ function lastUses(records: readonly InvocationRecord[]): InvocationRecord[] {
   const bySession = new Map<string, InvocationRecord>();
   for (const record of records) if (record.sessionStored && record.sessionId !== null) bySession.set(record.sessionId, record);
   return [...bySession.values()].toSorted((a, b) => ((a.sessionId as string) < (b.sessionId as string) ? -1 : 1));
-}
-
-/** The oldest first; `after` is the last of the page before. */
-export async function listExpiredSessions(db: Kysely<Schema>, now: Date, after?: { expires_at: Date; id: string }) {
-  return db
-    .selectFrom("whs.sessions")
-    .select(["id", "user_id", "agent_id", "runtime_provider", "provider_session_id", "expires_at"])
-    .where("expires_at", "<", now)
-    .$if(after !== undefined, (query) => query.where(sql<boolean>`(expires_at, id) > (${after?.expires_at}, ${after?.id})`))
-    .orderBy("expires_at")
-    .orderBy("id")
-    .limit(200)
-    .execute();
-}
-
-export async function deleteSession(db: Kysely<Schema>, id: string, now: Date): Promise<void> {
-  await db.deleteFrom("whs.sessions").where("id", "=", id).where("expires_at", "<", now).execute();
 }
