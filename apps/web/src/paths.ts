@@ -15,9 +15,12 @@ export const paths = {
   newAgent: () => "/agents/new",
   firstAgent: (id: string | null) => withQuery("/agents/first", { agent: id }),
   agent: (id: string) => `/agents/${segment(id)}`,
-  playground: (id: string) => `/agents/${segment(id)}/playground`,
+  playground: (id: string, session?: string) => withQuery(`/agents/${segment(id)}/playground`, { session }),
   playgroundStream: (id: string, resume?: { stream: string; after: string | null }) =>
     withQuery(`/agents/${segment(id)}/playground/stream`, { stream: resume?.stream, after: resume?.after }),
+  /** The list, asking whether to end one of it. */
+  sessions: (id: string, query: { end?: string; cursor?: string | null } = {}) =>
+    withQuery(`/agents/${segment(id)}/sessions`, { cursor: query.cursor, end: query.end }),
   agentLogs: (id: string) => `/agents/${segment(id)}/logs`,
   logTail: (id: string, deployment: string) => withQuery(`/agents/${segment(id)}/logs/tail`, { deployment }),
   agentMetrics: (id: string) => `/agents/${segment(id)}/metrics`,

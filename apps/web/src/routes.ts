@@ -38,6 +38,7 @@ export default [
       route("agents/:agentId", "features/agents/agent-frame.tsx", [
         index("features/agents/overview-page.tsx"),
         route("playground", "features/agents/playground/playground-page.tsx"),
+        route("sessions", "features/agents/sessions-page.tsx"),
         route("logs", "features/agents/logs/logs-page.tsx"),
         route("metrics", "features/agents/metrics/metrics-page.tsx"),
         route("errors", "features/agents/errors-page.tsx"),

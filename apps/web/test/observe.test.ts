@@ -1,4 +1,4 @@
-import { ApiError, getMetrics, getTrace, invokeAgent, listDeploymentLogs, listFailedInvocations } from "@whs/api";
+import { ApiError, getMetrics, getTrace, invokeAgent, listDeploymentLogs, listFailedInvocations, listSessions } from "@whs/api";
 import { type Person, signUp } from "@whs/stack/testing";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -33,7 +33,7 @@ export default {
 };`;
 
 /** What the free plan allows here in a month: a little more than the tests before the last one need. */
-const REQUESTS = 18;
+const REQUESTS = 19;
 
 let settings: string;
 let web: WebHarness;
@@ -99,6 +99,21 @@ test("an answer appears piece by piece, is announced, says what it used, and its
   await page.getByLabel("Go on with the session").uncheck();
   await say("alone");
   await page.getByText("turn 1, all of it", { exact: true }).nth(2).waitFor();
+  // It is written down a moment after the answer.
+  const listed = async () => (await ada.client.call(listSessions, { id: agent.agentId })).items.map(({ id }) => id);
+  await expect.poll(listed, { timeout: 60_000 }).toContain(session);
+  await page.getByRole("link", { name: "Sessions" }).click();
+  await page.getByRole("link", { name: `Continue ${session}` }).click();
+  await page.getByText(session ?? "no session", { exact: true }).waitFor();
+  await say("as before");
+  await page.getByText("turn 3, all of it", { exact: true }).waitFor();
+  await page.getByRole("link", { name: "Sessions" }).click();
+  await page.getByRole("link", { name: `End ${session}` }).click();
+  expect(await examine(page)).toEqual([]);
+  await page.getByRole("button", { name: "End session" }).click();
+  await page.getByText("The session is ended.").waitFor();
+  expect(await page.getByText(session ?? "", { exact: true }).count()).toBe(0);
+  await page.goto(agentPage("playground"));
   await page.getByRole("tab", { name: "MCP" }).click();
   expect(await page.getByRole("region", { name: "MCP" }).textContent()).toContain("/mcp");
   expect(await examine(page)).toEqual([]);
@@ -251,7 +266,7 @@ test("somebody else's agent and trace are not there", { timeout: 120_000 }, asyn
   const [failure] = (await ada.client.call(listFailedInvocations, { id: agent.agentId })).items;
   const other = await web.open();
   await signIn(other, web.url, grace.email);
-  for (const url of [...["playground", "logs", "metrics", "errors"].map(agentPage), `${web.url}/traces/${failure?.traceId}`]) {
+  for (const url of [...["playground", "sessions", "logs", "metrics", "errors"].map(agentPage), `${web.url}/traces/${failure?.traceId}`]) {
     expect((await other.goto(url))?.status()).toBe(404);
     expect(await other.getByRole("heading", { level: 1 }).textContent()).toBe("Not found");
   }

@@ -12,26 +12,16 @@ import { type Column, Pager, Table } from "../../ui/table.tsx";
 import { Time } from "../../ui/time.tsx";
 import { Guide } from "./first-run/guide.tsx";
 import { runtimeNames } from "./runtimes.ts";
-import { type AgentQuery, readAgentQuery, selectAgents } from "./select-agents.ts";
+import { type AgentQuery, readAgentQuery, toApiQuery } from "./list-query.ts";
 import { StatusBadge, statusNames } from "./status-badge.tsx";
 
 export const meta = () => [{ title: "Agents – WebHost Systems" }];
 
-/** Search and order are of all agents, so all are read: their number is bounded by the plan, and here. */
-const MOST_PAGES = 20;
-
 export async function loader(args: LoaderFunctionArgs) {
-  const api = apiOf(args);
-  const all: Agent[] = [];
-  let cursor: string | null | undefined;
-  for (let page = 0; page < MOST_PAGES && cursor !== null; page += 1) {
-    const answer = await api.call(listAgents, { limit: 100, ...(cursor === undefined ? {} : { cursor }) });
-    all.push(...answer.items);
-    cursor = answer.nextCursor;
-  }
   const query = readAgentQuery(new URL(args.request.url).searchParams);
+  const { items, nextCursor } = await apiOf(args).call(listAgents, toApiQuery(query));
   const apiUrl = args.context.get(appContext).config.whsPublicUrl;
-  return { query, total: all.length, ...selectAgents(all, query), apiUrl, idempotencyKey: crypto.randomUUID() };
+  return { query, agents: items, nextCursor, apiUrl, idempotencyKey: crypto.randomUUID() };
 }
 
 const COLUMNS: readonly Column<Agent>[] = [
@@ -45,8 +35,8 @@ const COLUMNS: readonly Column<Agent>[] = [
       </Link>
     ),
   },
-  { key: "status", sortable: true, label: "Status", cell: (agent) => <StatusBadge status={agent.status} /> },
-  { key: "runtimeProvider", sortable: true, label: "Runtime", cell: (agent) => runtimeNames[agent.runtimeProvider], optional: true },
+  { key: "status", label: "Status", cell: (agent) => <StatusBadge status={agent.status} /> },
+  { key: "runtimeProvider", label: "Runtime", cell: (agent) => runtimeNames[agent.runtimeProvider], optional: true },
   {
     key: "lastDeployedAt",
     sortable: true,
@@ -58,14 +48,16 @@ const COLUMNS: readonly Column<Agent>[] = [
 ];
 
 export default function AgentsPage() {
-  const { agents, total, found, nextPage, query, apiUrl, idempotencyKey } = useLoaderData<typeof loader>();
+  const { agents, nextCursor, query, apiUrl, idempotencyKey } = useLoaderData<typeof loader>();
   const create = (
     <ButtonLink look="primary" to={paths.newAgent()}>
       <Plus aria-hidden className="size-4" />
       Create agent
     </ButtonLink>
   );
-  if (total === 0) {
+  const filtered = query.text !== "" || query.status !== null || query.runtimeProvider !== null;
+  const isWhole = query.cursor === null && nextCursor === null;
+  if (agents.length === 0 && isWhole && !filtered) {
     return (
       <>
         <PageHeader title="Agents" actions={create} />
@@ -78,14 +70,15 @@ export default function AgentsPage() {
       <PageHeader title="Agents" actions={create} />
       <Filters query={query} />
       <p role="status" className="mb-2 text-sm text-muted">
-        {found === total ? `${total} agents` : `${found} of ${total} agents`}
+        {agents.length === 1 ? "1 agent" : `${agents.length} agents`}
+        {isWhole ? "" : " on this page"}
       </p>
-      {found === 0 ? (
+      {agents.length === 0 ? (
         <EmptyState title="Nothing matches" action={<ButtonLink to={paths.agents()}>Show all</ButtonLink>} />
       ) : (
         <>
           <Table caption="Agents" columns={COLUMNS} rows={agents} rowKey={(agent) => agent.id} />
-          <Pager parameter="page" next={nextPage === null ? null : String(nextPage)} />
+          <Pager next={nextCursor} />
         </>
       )}
     </>
@@ -96,8 +89,8 @@ export default function AgentsPage() {
 function Filters({ query }: { query: AgentQuery }) {
   return (
     <Form method="get" role="search" className="mb-4 grid items-end gap-3 sm:grid-cols-[minmax(0,2fr)_1fr_1fr_auto]">
-      <input type="hidden" name="sort" value={query.sort} />
-      <TextField label="Search" type="search" name="search" defaultValue={query.search} />
+      {query.sort !== null && <input type="hidden" name="sort" value={query.sort} />}
+      <TextField label="Search" type="search" name="search" defaultValue={query.text} />
       <SelectField
         label="Status"
         name="status"

@@ -6,7 +6,7 @@ export function agentTabs(agentId: string): { label: string; to: string }[] {
     { label: "Overview", to: paths.agent(agentId) },
     { label: "Deployments", to: paths.deployments(agentId) },
     { label: "Playground", to: paths.playground(agentId) },
-    // Sessions
+    { label: "Sessions", to: paths.sessions(agentId) },
     { label: "Logs", to: paths.agentLogs(agentId) },
     { label: "Errors", to: paths.agentErrors(agentId) },
     { label: "Metrics", to: paths.agentMetrics(agentId) },

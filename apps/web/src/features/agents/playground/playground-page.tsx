@@ -15,12 +15,13 @@ import { type Exchange, useConversation } from "./use-conversation.ts";
 
 export async function loader(args: LoaderFunctionArgs) {
   const { agent } = await apiOf(args).call(getAgent, { id: args.params["agentId"] ?? "" });
-  return { snippets: snippetsFor(agent, args.context.get(appContext).config.whsPublicUrl) };
+  const session = new URL(args.request.url).searchParams.get("session");
+  return { snippets: snippetsFor(agent, args.context.get(appContext).config.whsPublicUrl), session };
 }
 
 export default function PlaygroundPage() {
   const agent = useAgent();
-  const { snippets } = useLoaderData<typeof loader>();
+  const { snippets, session } = useLoaderData<typeof loader>();
   return (
     <div className="flex flex-col gap-8">
       <title>{`Playground – ${agent.name} – WebHost Systems`}</title>
@@ -31,21 +32,27 @@ export default function PlaygroundPage() {
           Once a deployment is active, you can talk to the agent here.
         </EmptyState>
       ) : (
-        <Conversation key={agent.id} agentId={agent.id} />
+        <Conversation key={`${agent.id} ${session ?? ""}`} agentId={agent.id} continued={session} />
       )}
       <SnippetTabs title="From your own programs" snippets={snippets} />
     </div>
   );
 }
 
-function Conversation({ agentId }: { agentId: string }) {
+interface ConversationProps {
+  agentId: string;
+  /** A session from before, to go on with. */
+  continued: string | null;
+}
+
+function Conversation({ agentId, continued }: ConversationProps) {
   const { exchanges, ask, cancel } = useConversation(agentId);
   const [keeping, setKeeping] = useState(true);
-  /** Answers up to this one are of sessions that were left. */
-  const [leftAt, setLeftAt] = useState(0);
+  /** Answers up to this one are of sessions that were left; null while none was. */
+  const [leftAt, setLeftAt] = useState<number | null>(null);
   const last = exchanges.at(-1);
   const running = last?.state === "answering" || last?.state === "resuming";
-  const session = keeping ? sessionOf(exchanges, leftAt) : null;
+  const session = keeping ? (sessionOf(exchanges, leftAt ?? 0) ?? (leftAt === null ? continued : null)) : null;
   return (
     <section aria-labelledby="conversation" className="flex flex-col gap-4">
       <h2 id="conversation" className="text-lg font-semibold">
