@@ -1,5 +1,6 @@
 import { access, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { BundleBuildError } from "./build-bundle.ts";
@@ -83,9 +84,11 @@ describe.each(places)("$kind", ({ current }) => {
     const slow = { "src/agent.ts": `export default [${"{a:1,b:'x'},".repeat(1_500_000)}]` };
 
     test("a bundle that takes too long is stopped, and leaves no process", async () => {
+      const others = await descendants();
       // Room enough, so that it is time which runs out first.
       const outcome = folder.refusal(slow, { ...at(), timeoutMs: 3000, limits: { memoryMb: 8192 } });
-      const processes = await esbuildFamily();
+      const processes = await familyUntil(others, outcome);
+      expect(processes).not.toEqual([]);
       expect((await outcome).findings).toEqual([
         { file: "src/agent.ts", message: expect.stringContaining("more than 3 seconds") as string },
       ]);
@@ -93,9 +96,10 @@ describe.each(places)("$kind", ({ current }) => {
     });
 
     test("an aborted build ends with the signal's reason, and leaves no process", async () => {
+      const others = await descendants();
       const stop = new AbortController();
       const outcome = folder.build(slow, { ...at(), signal: stop.signal }).catch((error: unknown) => error);
-      const processes = await esbuildFamily();
+      const processes = await esbuildFamily(others);
       stop.abort(new Error("stopped by the test"));
       expect(await outcome).toMatchObject({ message: "stopped by the test" });
       await until(async () => (await running(processes)).length === 0);
@@ -138,11 +142,23 @@ function plugAndPlay(): string {
   });
 }
 
-/** Waits until esbuild runs for us, and gives all processes that were started for it. */
-async function esbuildFamily(): Promise<string[]> {
+/** All processes that were started for a build by the time that it ends; not those that ran before. */
+async function familyUntil(others: readonly string[], outcome: Promise<unknown>): Promise<string[]> {
+  const family = new Set<string>();
+  const end = new AbortController();
+  void outcome.finally(() => end.abort());
+  while (!end.signal.aborted) {
+    for (const id of await descendants()) if (!others.includes(id)) family.add(id);
+    await delay(20);
+  }
+  return [...family];
+}
+
+/** Waits until esbuild runs for us, and gives all processes that were started for it; not those that ran before. */
+async function esbuildFamily(others: readonly string[]): Promise<string[]> {
   let family: string[] = [];
   await until(async () => {
-    family = await descendants();
+    family = (await descendants()).filter((id) => !others.includes(id));
     const lines = await Promise.all(family.map((id) => readFile(`/proc/${id}/cmdline`, "utf8").catch(() => "")));
     return lines.some((line) => line.includes("--service="));
   });
@@ -173,9 +189,9 @@ async function running(ids: readonly string[]): Promise<string[]> {
 }
 
 async function until(condition: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + 30_000;
   while (!(await condition())) {
     if (Date.now() > deadline) throw new Error("the condition was not met in time");
-    await new Promise((resolve) => setImmediate(resolve));
+    await delay(20);
   }
 }
