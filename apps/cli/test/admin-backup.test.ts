@@ -3,11 +3,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { createRunner } from "./run-whs.ts";
+import { createRunner, type Runner } from "./run-whs.ts";
 
 let folder: string;
 let server: Server;
-let runner: ReturnType<typeof createRunner>;
+let runner: Runner;
 const seen: { url: string | undefined; body: unknown }[] = [];
 let answer: { status: number; body: unknown };
 

@@ -2,9 +2,9 @@ import { openSecretStore } from "@whs/stack/vault";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { createRunner } from "./run-whs.ts";
+import { createRunner, type Runner } from "./run-whs.ts";
 
-let runner: ReturnType<typeof createRunner>;
+let runner: Runner;
 let dataDir: string;
 let masterKeyFile: string;
 beforeEach(() => {
@@ -20,7 +20,7 @@ test("admin secrets rotate-master-key replaces the key: servers go on, the old k
   const ref = await server.put("agents/a/KEY", "kept");
   const oldKey = readFileSync(masterKeyFile);
   const kept = path.join(runner.folder, "old.key");
-  const { exitCode, json } = await runner.run(["admin", "secrets", "rotate-master-key", "--keep", kept, "--json"]);
+  const { exitCode, json } = await runner.start(["admin", "secrets", "rotate-master-key", "--keep", kept, "--json"]);
   expect({ exitCode, answer: json() }).toEqual({ exitCode: 0, answer: { rewrapped: expect.any(Number), damaged: [] } });
   expect(readFileSync(masterKeyFile).equals(oldKey)).toBe(false);
   expect(readFileSync(kept).equals(oldKey)).toBe(true);

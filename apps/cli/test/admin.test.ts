@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { createRunner } from "./run-whs.ts";
+import { createRunner, type Runner } from "./run-whs.ts";
 import { json, refuse, startTinyApi, type TinyApi } from "./tiny-api.ts";
 
 const user = {
@@ -15,7 +15,7 @@ const user = {
 };
 
 let api: TinyApi;
-let runner: ReturnType<typeof createRunner>;
+let runner: Runner;
 beforeEach(async () => {
   api = await startTinyApi();
   runner = createRunner();

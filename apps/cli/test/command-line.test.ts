@@ -2,7 +2,7 @@
 import { copyFileSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { createRunner, type RunWhs } from "./run-whs.ts";
+import { createRunner, type Runner, type RunWhs } from "./run-whs.ts";
 import { json, refuse, startTinyApi, type TinyApi } from "./tiny-api.ts";
 
 const agent = {
@@ -24,7 +24,7 @@ const agent = {
 const agentPage = { items: [agent], nextCursor: null, traceId: "trc_test00000001" };
 
 let api: TinyApi;
-let runner: ReturnType<typeof createRunner>;
+let runner: Runner;
 let signedIn: { env: { WHS_API_URL: string; WHS_API_TOKEN: string } };
 let run: RunWhs;
 
@@ -51,7 +51,7 @@ test("how a client talks to an agent is printed with the token's variable in pla
 describe("exit codes", () => {
   test("a command that did its work ends with 0", async () => {
     api.answer((_, response) => json(response, 200, agentPage));
-    expect(await run(["agents", "list"], signedIn)).toMatchObject({ exitCode: 0 });
+    expect(await runner.start(["agents", "list"], signedIn)).toMatchObject({ exitCode: 0 });
   });
 
   test.each([
@@ -62,7 +62,7 @@ describe("exit codes", () => {
     ["LIMIT_EXCEEDED", 402, 4],
   ])("%s ends with its documented code", async (code, status, exitCode) => {
     api.answer((_, response) => refuse(response, status, code));
-    expect((await run(["whoami"], signedIn)).exitCode).toBe(exitCode);
+    expect((await runner.start(["whoami"], signedIn)).exitCode).toBe(exitCode);
   });
 
   test.each([
@@ -268,7 +268,10 @@ describe("secrets", () => {
   );
 
   test("come from standard input, without its last line break, and are never printed", async () => {
-    const { exitCode, stdout, stderr } = await run(["secrets", "set", "echo", "API_KEY"], { ...signedIn, input: " two\nlines \r\n" });
+    const { exitCode, stdout, stderr } = await runner.start(["secrets", "set", "echo", "API_KEY"], {
+      ...signedIn,
+      input: " two\nlines \r\n",
+    });
     expect(exitCode).toBe(0);
     expect(JSON.parse(api.seen.at(-1)?.body ?? "")).toEqual({ secrets: { API_KEY: " two\nlines " } });
     expect(stdout + stderr).not.toContain("two");
@@ -362,7 +365,7 @@ describe("streams", () => {
       event("usage", { tokens: 2, tokensEstimated: false, computeMs: 1, toolCalls: 0 }),
       event("done", {}),
     );
-    expect(await run(["invoke", "echo", "Hi", "--stream"], signedIn)).toMatchObject({ exitCode: 0, stdout: "Hello\n" });
+    expect(await runner.start(["invoke", "echo", "Hi", "--stream"], signedIn)).toMatchObject({ exitCode: 0, stdout: "Hello\n" });
   });
 
   test("that end with an error fail with its exit code", async () => {
@@ -391,7 +394,7 @@ describe("the program", () => {
   test("runs on the pinned Node whatever it is started with, and passes its exit code on", async () => {
     const other = path.join(runner.folder, "node");
     copyFileSync(process.execPath, other);
-    const [version, usage] = await Promise.all([run(["--version"], { node: other }), run(["nothing"], { node: other })]);
+    const [version, usage] = await Promise.all([runner.start(["--version"], { node: other }), runner.start(["nothing"], { node: other })]);
     expect(version).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
     expect(usage.exitCode).toBe(2);
   });

@@ -8,15 +8,15 @@ import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { createRunner, type Outcome, type RunOptions } from "./run-whs.ts";
+import { createRunner, type Outcome, type Runner, type RunWhs, type StartWhs } from "./run-whs.ts";
 
 const PASSWORD = "correct horse battery staple";
 const EXAMPLES = path.resolve(import.meta.dirname, "../../../examples");
-const DEADLINE_MS = 20_000;
+const DEADLINE_MS = 60_000;
 
 let stack: Stack;
 let dataDir: string;
-let runner: ReturnType<typeof createRunner>;
+let runner: Runner;
 
 beforeAll(async () => {
   dataDir = mkdtempSync(path.join(tmpdir(), "whs-journey-"));
@@ -55,14 +55,15 @@ async function signUp(): Promise<Person> {
   return { email, cookie, jwt: token };
 }
 
-type Run = (args: readonly string[], options?: RunOptions) => Promise<Outcome>;
-
 /** `whs` as a new person with an API token in the environment. */
-async function asNewPerson(): Promise<Run> {
+async function asNewPerson(): Promise<{ run: RunWhs; start: StartWhs }> {
   const { jwt } = await signUp();
   const { stdout } = await runner.run(["tokens", "create", "test"], { env: { WHS_API_URL: whs(), WHS_API_TOKEN: jwt } });
   const env = { WHS_API_URL: whs(), WHS_API_TOKEN: stdout.trim() };
-  return (args, options = {}) => runner.run(args, { ...options, env });
+  return {
+    run: (args, options = {}) => runner.run(args, { ...options, env }),
+    start: (args, options = {}) => runner.start(args, { ...options, env }),
+  };
 }
 
 async function succeed(outcome: Promise<Outcome>): Promise<Outcome> {
@@ -98,8 +99,8 @@ async function eventually<T>(look: () => Promise<T | undefined>): Promise<T> {
 }
 
 test("a new agent gets its secret, is deployed, answers, is changed and rolled back", async () => {
-  const run = await asNewPerson();
-  await succeed(run(["init", "greeter"]));
+  const { run, start } = await asNewPerson();
+  await succeed(start(["init", "greeter"]));
   const folder = path.join(runner.folder, "greeter");
   const source = (greeting: string) =>
     `import { defineAgent } from "@whs/agent";
@@ -118,16 +119,18 @@ export default defineAgent({
     Object.assign(manifest, { sessionful: true, env: { requiredKeys: ["SIGNATURE"], optionalKeys: [] } }),
   );
 
-  const early = await run(["deploy", "greeter"]);
+  const early = await start(["deploy", "greeter"]);
   expect(early).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("whs secrets set greeter SIGNATURE") });
-  await succeed(run(["secrets", "set", "greeter", "SIGNATURE"], { input: "seven77\n" }));
+  await succeed(start(["secrets", "set", "greeter", "SIGNATURE"], { input: "seven77\n" }));
   expect((await succeed(run(["secrets", "list", "greeter"]))).stdout).toMatch(/SIGNATURE\s+yes/);
 
-  expect((await succeed(run(["deploy", "--wait"], { cwd: folder }))).stdout).toContain("Version 1 of greeter serves now.");
+  expect((await succeed(start(["deploy", "--wait"], { cwd: folder }))).stdout).toContain("Version 1 of greeter serves now.");
   expect((await succeed(run(["invoke", "greeter", "you", "there"]))).stdout).toBe("Hello you there, 7, turn 1\n");
-  expect((await succeed(run(["invoke", "greeter", "you", "--stream"]))).stdout).toBe("Hello you, 7, turn 1\n");
-  const first = (await succeed(run(["invoke", "greeter", "one", "--json"]))).json<{ sessionId: string; traceId: string }>();
-  expect((await succeed(run(["invoke", "greeter", "--session", first.sessionId], { input: "two" }))).stdout).toBe("Hello two, 7, turn 2\n");
+  expect((await succeed(start(["invoke", "greeter", "you", "--stream"]))).stdout).toBe("Hello you, 7, turn 1\n");
+  const first = (await succeed(start(["invoke", "greeter", "one", "--json"]))).json<{ sessionId: string; traceId: string }>();
+  expect((await succeed(start(["invoke", "greeter", "--session", first.sessionId], { input: "two" }))).stdout).toBe(
+    "Hello two, 7, turn 2\n",
+  );
 
   writeFileSync(path.join(folder, "src/agent.ts"), source("Good evening"));
   await succeed(run(["deploy", "greeter", "--agent", "greeter"]));
@@ -170,7 +173,7 @@ describe("the examples", () => {
     ["hono", "Hello", /^Hono heard: Hello\n$/],
     ["ai-sdk", "Why?", /^You asked: Why\?\n$/],
   ])("%s runs as it lies in the repository, streamed and not", async (example, message, answer) => {
-    const run = await asNewPerson();
+    const { run } = await asNewPerson();
     await succeed(run(["deploy", path.join(EXAMPLES, example)]));
     for (const flags of [[], ["--stream"]]) {
       const { stdout } = await succeed(run(["invoke", example, message, ...flags]));
@@ -181,7 +184,7 @@ describe("the examples", () => {
   test.each(["echo", "session-counter", "streaming-writer"])(
     "%s is a template whose copy runs with nothing installed",
     async (template) => {
-      const run = await asNewPerson();
+      const { run } = await asNewPerson();
       await succeed(run(["init", "copy", "--template", template]));
       await succeed(run(["deploy", "copy"]));
       expect((await succeed(run(["invoke", "copy", "Hello"]))).stdout).toContain("Hello");
@@ -204,15 +207,15 @@ test("what agents connect prints runs as it is, by each client", async () => {
 }, 120_000);
 
 test("chat keeps to one session", async () => {
-  const run = await asNewPerson();
+  const { run, start } = await asNewPerson();
   await succeed(run(["deploy", path.join(EXAMPLES, "session-counter")]));
-  expect((await succeed(run(["chat", "session-counter"], { input: "a\n\nb\n" }))).stdout).toBe(
+  expect((await succeed(start(["chat", "session-counter"], { input: "a\n\nb\n" }))).stdout).toBe(
     "turn 1: a\nturn 2: b (you began with: a)\n",
   );
 });
 
 test("logs --follow shows what the agent logs from then on", async () => {
-  const run = await asNewPerson();
+  const { run, start } = await asNewPerson();
   await succeed(run(["init", "speaker"]));
   writeFileSync(
     path.join(runner.folder, "speaker/src/agent.ts"),
@@ -220,7 +223,7 @@ test("logs --follow shows what the agent logs from then on", async () => {
   );
   await succeed(run(["deploy", "speaker"]));
   const stop = new AbortController();
-  const following = run(["logs", "speaker", "--follow", "--json"], {
+  const following = start(["logs", "speaker", "--follow", "--json"], {
     signal: stop.signal,
     onStdout: (soFar) => (soFar.includes("heard later") ? stop.abort() : undefined),
   });
@@ -233,7 +236,7 @@ test("logs --follow shows what the agent logs from then on", async () => {
 });
 
 test("dev deploys each change, names the author's own lines in stack traces, and goes on after a mistake", async () => {
-  const run = await asNewPerson();
+  const { run, start } = await asNewPerson();
   await succeed(run(["init", "worked-on"]));
   const source = path.join(runner.folder, "worked-on/src/agent.ts");
   const answering = (text: string): string => `interface Named { name: string }
@@ -249,7 +252,7 @@ export default {
   const stop = new AbortController();
   let seen = "";
   let noted = "";
-  const ended = run(["dev", "worked-on", "--json"], {
+  const ended = start(["dev", "worked-on", "--json"], {
     signal: stop.signal,
     onStdout: (soFar) => (seen = soFar),
     onStderr: (soFar) => (noted = soFar),
@@ -278,13 +281,13 @@ export default {
 
 test("dev without a credential ends at once, with 3", async () => {
   await succeed(runner.run(["init", "nobodys"]));
-  const { exitCode } = await runner.run(["dev", "nobodys"], { env: { WHS_API_URL: whs() } });
+  const { exitCode } = await runner.start(["dev", "nobodys"], { env: { WHS_API_URL: whs() } });
   expect(exitCode).toBe(3);
 });
 
 describe("a deploy that fails", () => {
   test("ends with 1 and says what the agent did wrong", async () => {
-    const run = await asNewPerson();
+    const { run } = await asNewPerson();
     await succeed(run(["init", "broken"]));
     writeFileSync(path.join(runner.folder, "broken/src/agent.ts"), 'throw new Error("not today");\nexport default {};\n');
     expect(await run(["deploy", "broken"])).toMatchObject({
@@ -301,7 +304,7 @@ describe("a deploy that fails", () => {
   });
 
   test("leaves what served before", async () => {
-    const run = await asNewPerson();
+    const { run } = await asNewPerson();
     await succeed(run(["init", "steady"]));
     await succeed(run(["deploy", "steady"]));
     writeFileSync(path.join(runner.folder, "steady/src/agent.ts"), 'throw new Error("not today");\nexport default {};\n');
@@ -311,14 +314,14 @@ describe("a deploy that fails", () => {
 });
 
 test("a limit of the plan ends with 4", async () => {
-  const run = await asNewPerson();
+  const { run } = await asNewPerson();
   for (const name of ["one", "two", "three", "four", "five"]) await succeed(run(["agents", "create", name]));
   expect(await run(["agents", "create", "six"])).toMatchObject({ exitCode: 4, stderr: expect.stringContaining("5 of 5") });
   expect((await run(["agents", "create", "agentic", "--runtime", "agentcore"])).exitCode).toBe(4);
 }, 60_000);
 
 test("a revoked token ends with 3", async () => {
-  const run = await asNewPerson();
+  const { run } = await asNewPerson();
   const { jwt } = await signUp();
   const owner = { WHS_API_URL: whs(), WHS_API_TOKEN: jwt };
   const created = (
@@ -344,7 +347,7 @@ describe("login", () => {
   /** Runs `whs login` and decides as soon as the code is on the screen. */
   async function logIn(person: Person, decision: "approve" | "deny"): Promise<Outcome> {
     let decided: Promise<void> | undefined;
-    const outcome = await runner.run(["login", "--api-url", whs()], {
+    const outcome = await runner.start(["login", "--api-url", whs()], {
       onStderr: (soFar) => {
         const code = /confirm the code (\S+)/.exec(soFar)?.[1];
         if (code !== undefined) decided ??= decide(person, decision, code);
@@ -357,7 +360,7 @@ describe("login", () => {
   test("finds the identity service by itself, and its profile then signs every command in until logout", async () => {
     const person = await signUp();
     expect((await succeed(logIn(person, "approve"))).stdout).toContain(person.email);
-    expect((await succeed(runner.run(["whoami"]))).stdout).toContain(person.email);
+    expect((await succeed(runner.start(["whoami"]))).stdout).toContain(person.email);
     const { profiles } = JSON.parse(readFileSync(path.join(runner.configDir, "profiles.json"), "utf8")) as {
       profiles: { default: { token: string } };
     };
@@ -374,8 +377,8 @@ describe("login", () => {
 });
 
 test("doctor finds everything in order", async () => {
-  const run = await asNewPerson();
-  const { stdout } = await succeed(run(["doctor"]));
+  const { start } = await asNewPerson();
+  const { stdout } = await succeed(start(["doctor"]));
   expect(stdout).not.toMatch(/^✗/m);
   expect(stdout).toMatch(/✓ Signed in\s+\S+@example\.com/);
 });
