@@ -53,7 +53,7 @@ describe("the driver on AgentCore", () => {
     const { deploymentId } = agent.ref();
     // As if the process had died before it made the endpoint.
     await target.service.control.send(new DeleteAgentRuntimeEndpointCommand({ agentRuntimeId, endpointName: deploymentId }));
-    await vi.waitFor(async () => expect(await endpointsOf(agentRuntimeId)).toEqual([]), { timeout: 20_000 });
+    await vi.waitFor(async () => expect(await endpointsOf(agentRuntimeId)).toEqual([]), { timeout: 60_000 });
     await agent.redeploy();
     expect(await endpointsOf(agentRuntimeId)).toEqual([deploymentId]);
     expect((await agent.invoke("x")).output.text).toBe("whole");
@@ -78,7 +78,7 @@ describe("the driver on AgentCore", () => {
     const input = agent.input("exit");
     expect(await failure(target.provider.invoke(input))).toMatchObject({ kind: "runtime", retryable: true, reached: true });
     expect(await target.event(input.eventId)).toMatchObject({ errors: 1, errorClass: "runtime" });
-    await vi.waitFor(async () => expect((await agent.invoke("x")).output.text).toBe("fine"), { timeout: 20_000 });
+    await vi.waitFor(async () => expect((await agent.invoke("x")).output.text).toBe("fine"), { timeout: 60_000 });
   });
 
   test("a service that is away is worth another try, and nothing was reached", async () => {

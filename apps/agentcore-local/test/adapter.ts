@@ -13,7 +13,7 @@ import { CREDENTIALS, LocalService, REGION, ROLE } from "./local-service.ts";
 
 /** The base of images takes seconds to make, and is the same for everybody on this machine. */
 const CACHE = join(import.meta.dirname, "../../../node_modules/.cache/whs-agentcore");
-const WAIT = { timeout: 20_000 };
+const WAIT = { timeout: 60_000 };
 
 export interface AdapterTarget extends ConformanceTarget {
   service: LocalService;

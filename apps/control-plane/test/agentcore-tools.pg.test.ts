@@ -120,7 +120,7 @@ const untilCounted = (agent: { who: TestUser }, requests: number) =>
       expect(counts.requests).toBe(requests);
       return counts;
     },
-    { timeout: 20_000 },
+    { timeout: 60_000 },
   );
 
 describe("the code interpreter of an agent whose plan includes it", () => {
@@ -247,7 +247,7 @@ describe("the browser of an agent whose plan includes it", () => {
       timeout: 60_000,
       interval: 200,
     });
-    await vi.waitFor(async () => expect((await counted(agent)).browsers).toBe(3), { timeout: 20_000 });
+    await vi.waitFor(async () => expect((await counted(agent)).browsers).toBe(3), { timeout: 60_000 });
     await plane.pool.query(
       "update whs.usage_counters c set browser_sessions = 5000 from whs.users u where u.id = c.user_id and u.external_id = $1",
       [agent.who.externalId],
@@ -269,7 +269,7 @@ describe("an agent that has no tool", () => {
     const agent = await worker();
     const first = await agent.who.request<{ agent: { activeDeploymentId: string } }>("GET", `/v1/agents/${agent.agentId}`);
     await plane.pool.query("update whs.users set subscription_tier = 'pro' where external_id = $1", [agent.who.externalId]);
-    await vi.waitFor(async () => expect((await invoke(agent, "[]")).body.output.text).toBe("no tool"), { timeout: 20_000 });
+    await vi.waitFor(async () => expect((await invoke(agent, "[]")).body.output.text).toBe("no tool"), { timeout: 60_000 });
     const files = { "agent.ts": WORKER };
     expect(await requestDeployment(agent.who, agent.agentId, { manifest: CAPABLE, files })).toMatchObject(gated);
     const { activeDeploymentId } = first.body.agent;

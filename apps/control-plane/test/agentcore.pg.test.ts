@@ -119,7 +119,7 @@ describe("an agent on AgentCore", () => {
         if (item?.telemetry == null || item.logs.length === 0) throw new Error("The event or the log line has not come yet");
         return item;
       },
-      { timeout: 15_000 },
+      { timeout: 60_000 },
     );
     expect(trace.logs.map(({ message }) => message)).toEqual(["from v1"]);
     const { rows } = await plane.pool.query<{ n: number; cost: number; runtime: string }>(
@@ -187,7 +187,7 @@ describe("an agent on AgentCore", () => {
         });
         await expect(call).rejects.toMatchObject({ kind: "not_found", reached: false });
       },
-      { timeout: 20_000 },
+      { timeout: 60_000 },
     );
   });
 
@@ -221,7 +221,7 @@ describe("a plan without AgentCore", () => {
 
     await setTier(free, "free");
     const files = { "agent.ts": `export default { invoke: () => "y" };` };
-    await vi.waitFor(async () => expect(await invoke(agentId, "x", {}, free)).toMatchObject(gated), { timeout: 15_000 });
+    await vi.waitFor(async () => expect(await invoke(agentId, "x", {}, free)).toMatchObject(gated), { timeout: 60_000 });
     expect(await requestDeployment(free, agentId, { ...options, files })).toMatchObject(gated);
     expect(await free.request("POST", `/v1/agents/${agentId}/deployments/${deployment.id}/activate`, {})).toMatchObject(gated);
 

@@ -161,7 +161,7 @@ describe("a delegated invocation", () => {
       sessionId: answer.body.sessionId,
     });
     expect(direct.body.sessionId).toBe(answer.body.sessionId);
-    await expect.poll(usage, { timeout: 10_000 }).toBe(before + 2);
+    await expect.poll(usage).toBe(before + 2);
     expect((await person.request("GET", "/v1/traces/trace-of-a-delegation")).status).toBe(200);
     expect((await stranger.request("GET", "/v1/traces/trace-of-a-delegation")).status).toBe(404);
   });

@@ -204,13 +204,13 @@ describe("what an agent throws", () => {
           expect.stringMatching(/^Error: as asked\n\s+at .*agent\.ts:4:\d+/),
         );
       },
-      { timeout: 20_000 },
+      { timeout: 60_000 },
     );
     const blobs = await openBlobStore(plane.config.blobUrl);
     const isKept = () => blobs.exists(`source-maps/${id}.json`);
     expect(await isKept()).toBe(true);
     expect((await person.request("DELETE", `/v1/agents/${agentId}`)).status).toBe(204);
-    await vi.waitFor(async () => expect(await isKept()).toBe(false), { timeout: 20_000 });
+    await vi.waitFor(async () => expect(await isKept()).toBe(false), { timeout: 60_000 });
     await blobs.close();
   });
 });

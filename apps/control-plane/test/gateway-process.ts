@@ -18,6 +18,7 @@ export async function startGatewayProcess(plane: TestControlPlane, environment: 
       WHS_PORT: "0",
       METRICS_PORT: "0",
       LOG_LEVEL: "error",
+      WHS_MAX_EVENT_LOOP_DELAY_MS: "60000",
       ...environment,
     },
   });

@@ -74,6 +74,8 @@ export async function startControlPlane(options: TestOptions = {}): Promise<Test
     WHS_DATA_DIR: dataDir,
     WHS_PORT: "0",
     LOG_LEVEL: "debug",
+    // A busy machine holds this process up, and tests ask for no less then.
+    WHS_MAX_EVENT_LOOP_DELAY_MS: "60000",
     ...options.environment,
   });
   const logLines: string[] = [];

@@ -248,7 +248,7 @@ describe("limits over HTTP", () => {
       .poll(
         async () =>
           (await person.request<{ totals: { requests: number }; pending: { requests: number } }>("GET", "/v1/billing/usage")).body,
-        { timeout: 15_000 },
+        { timeout: 60_000 },
       )
       .toMatchObject({ totals: { requests: 12 }, pending: { requests: 0, tokens: 0, computeMs: 0 } });
   });

@@ -60,8 +60,7 @@ export async function startProtocolBed(): Promise<ProtocolBed> {
   await writeFile(tiersFile, stringify(catalog));
   const plane = await startControlPlane({
     dataPlane: true,
-    // A busy machine is no reason to refuse anything here.
-    environment: { WHS_TIERS_FILE: tiersFile, WHS_HEARTBEAT_SECONDS: "1", WHS_MAX_EVENT_LOOP_DELAY_MS: "60000" },
+    environment: { WHS_TIERS_FILE: tiersFile, WHS_HEARTBEAT_SECONDS: "1" },
   });
   const person = async (tier: Tier): Promise<Person> => {
     const somebody = await plane.user(tier);

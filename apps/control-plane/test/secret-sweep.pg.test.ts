@@ -48,19 +48,23 @@ async function dieBetweenStoreAndCommit(): Promise<void> {
   await blocker.query("begin");
   await blocker.query("select 1 from whs.agents where id = $1 for update", [agentId]);
   const before = await values();
-  const broken = fetch(`${doomed.url}/v1/agents/${agentId}/secrets`, {
-    method: "POST",
-    headers: { authorization: `Bearer ${person.token}`, "content-type": "application/json" },
-    body: JSON.stringify({ secrets: { LOST: "never-referred-to" } }),
-  }).then(
-    () => "answered",
-    () => "broken off",
-  );
-  await expect.poll(values).toBe(before + 1);
-  await doomed.stop("SIGKILL");
-  expect(await broken).toBe("broken off");
-  await blocker.query("rollback");
-  blocker.release();
+  try {
+    const broken = fetch(`${doomed.url}/v1/agents/${agentId}/secrets`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${person.token}`, "content-type": "application/json" },
+      body: JSON.stringify({ secrets: { LOST: "never-referred-to" } }),
+    }).then(
+      () => "answered",
+      () => "broken off",
+    );
+    await expect.poll(values).toBe(before + 1);
+    await doomed.stop("SIGKILL");
+    expect(await broken).toBe("broken off");
+  } finally {
+    await doomed.stop("SIGKILL");
+    await blocker.query("rollback");
+    blocker.release();
+  }
 }
 
 describe("a value that was stored for a change which came to nothing", () => {

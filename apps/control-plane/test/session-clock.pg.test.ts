@@ -54,7 +54,7 @@ it("a session that nobody used for the idle time is gone: refused, and nothing o
   expect((await sessionFiles()).length).toBeGreaterThan(0);
 
   await expect
-    .poll(async () => (await rows()).every(({ expires_at }) => expires_at.getTime() < Date.now()), { timeout: 20_000 })
+    .poll(async () => (await rows()).every(({ expires_at }) => expires_at.getTime() < Date.now()), { timeout: 60_000 })
     .toBe(true);
   expect(await invoke(agentId, sessionId)).toMatchObject({ body: { error: { message: "Session expired.", retryable: false } } });
   await plane.supervisor().kill("SIGKILL");

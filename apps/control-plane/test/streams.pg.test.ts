@@ -82,22 +82,18 @@ const streamRow = async (streamId: string) =>
     | undefined;
 
 const stored = (streamId: string, count: number) =>
-  expect.poll(async () => (await streamRow(streamId))?.last_event_id ?? 0, { timeout: 10_000, interval: 20 }).toBeGreaterThanOrEqual(count);
+  expect.poll(async () => (await streamRow(streamId))?.last_event_id ?? 0, { interval: 20 }).toBeGreaterThanOrEqual(count);
 
-const ended = (streamId: string, timeout = 15_000) =>
-  expect.poll(async () => (await streamRow(streamId))?.status, { timeout, interval: 20 }).toBe("done");
+const ended = (streamId: string) => expect.poll(async () => (await streamRow(streamId))?.status, { interval: 20 }).toBe("done");
 
 const invocationOf = async (events: readonly WireEvent[]) => {
   const traceId = events[0]?.data["traceId"];
   let rows: { status_code: number; error_code: string | null }[] = [];
   await expect
-    .poll(
-      async () => {
-        ({ rows } = await plane.pool.query("select status_code, error_code from whs.invocations where trace_id = $1", [traceId]));
-        return rows.length;
-      },
-      { timeout: 10_000 },
-    )
+    .poll(async () => {
+      ({ rows } = await plane.pool.query("select status_code, error_code from whs.invocations where trace_id = $1", [traceId]));
+      return rows.length;
+    })
     .toBe(1);
   return rows[0];
 };
@@ -150,7 +146,6 @@ describe("a stream that is resumed", () => {
               whole[0]?.data["traceId"],
             ])
           ).rows[0].n,
-        { timeout: 10_000 },
       )
       .toBe(1);
   });
@@ -192,7 +187,7 @@ describe("a stream that is resumed", () => {
       "select extract(epoch from expires_at - now())::float8 as seconds from whs.streams where id = $1",
       [streamId],
     );
-    expect(rows[0].seconds).toBeGreaterThan(290);
+    expect(rows[0].seconds).toBeGreaterThan(200);
     expect(rows[0].seconds).toBeLessThanOrEqual(300);
   });
 
@@ -273,7 +268,7 @@ describe("a connection", () => {
     );
     socket.pause();
     let streamId = before;
-    await expect.poll(async () => (streamId = await newestStream()), { timeout: 10_000 }).not.toBe(before);
+    await expect.poll(async () => (streamId = await newestStream())).not.toBe(before);
     await ended(streamId ?? "");
     const chunks: Buffer[] = [];
     socket.on("data", (chunk) => void chunks.push(chunk));
@@ -351,7 +346,7 @@ describe("a gateway that dies", () => {
     // Whoever had more than was stored learns of the end all the same.
     const ahead = await (await resume(streamId, whole.length + 3)).rest();
     expect(ahead).toMatchObject([{ id: whole.length + 4, event: "error" }]);
-  }, 40_000);
+  });
 });
 
 describe("a gateway that stops", () => {
@@ -371,7 +366,7 @@ describe("a gateway that stops", () => {
     expect(bytesOf(await (await resume(longId, undefined)).rest())).toBe(bytesOf(rest));
     expect((await (await resume(shortId, undefined)).rest()).at(-1)?.event).toBe("done");
     expect((await (await resume(detachedId, undefined)).rest()).at(-1)?.event).toBe("error");
-  }, 40_000);
+  });
 
   it("lets readers of other gateways' streams go on elsewhere", async () => {
     const stopping = await startGatewayProcess(plane);
@@ -385,7 +380,7 @@ describe("a gateway that stops", () => {
     expect(["error", "done"]).not.toContain(seen.at(-1)?.event);
     const rest = await (await resume(streamId, seen.length)).rest();
     expect(bytesOf([...seen, ...rest])).toBe(bytesOf(await first.rest()));
-  }, 40_000);
+  });
 
   it("ends the logs that are followed", async () => {
     const stopping = await startGatewayProcess(plane);
@@ -397,7 +392,7 @@ describe("a gateway that stops", () => {
     await tail.take(1);
     expect(await stopping.stop("SIGTERM")).toBe(0);
     await tail.rest();
-  }, 40_000);
+  });
 });
 
 describe("a followed log", () => {
@@ -426,9 +421,6 @@ describe("a followed log", () => {
         async () =>
           (await plane.pool.query("select 1 from whs.agent_log_lines where deployment_id = $1 and message like '%is deployed.'", [id]))
             .rowCount,
-        {
-          timeout: 5_000,
-        },
       )
       .toBe(1);
     await write(id, 0, 700);
@@ -449,14 +441,11 @@ describe("a followed log", () => {
     expect(refused.response.status).toBe(429);
     tails[0]?.leave();
     await expect
-      .poll(
-        async () => {
-          const next = await follow(rows[0].id);
-          next.leave();
-          return next.response.status;
-        },
-        { timeout: 10_000 },
-      )
+      .poll(async () => {
+        const next = await follow(rows[0].id);
+        next.leave();
+        return next.response.status;
+      })
       .toBe(200);
     for (const tail of tails) tail.leave();
   });
@@ -508,9 +497,7 @@ describe("what an open protocol runs at one gateway", () => {
     for (let piece = await reader?.read(); piece?.done === false; piece = await reader?.read()) rest += piece.value;
     expect(rest).not.toContain('"id":7');
     await expect
-      .poll(async () => (await plane.pool.query("select error_code from whs.invocations where trace_id = $1", [traceId])).rows, {
-        timeout: 10_000,
-      })
+      .poll(async () => (await plane.pool.query("select error_code from whs.invocations where trace_id = $1", [traceId])).rows)
       .toEqual([{ error_code: "RUNTIME_ERROR" }]);
   });
 });

@@ -140,7 +140,7 @@ describe("a telemetry event", () => {
     ["an unknown field", { prompt: "hello" }, "prompt"],
     ["an unknown class of error", { errorClass: "cosmic" }, "errorClass"],
     ["a time long past", { timestamp: new Date(Date.now() - 25 * 3_600_000).toISOString() }, "timestamp"],
-    ["a time to come", { timestamp: new Date(Date.now() + 6 * 60_000).toISOString() }, "timestamp"],
+    ["a time to come", { timestamp: new Date(Date.now() + 3_600_000).toISOString() }, "timestamp"],
     ["a text for an id", { eventId: "evt_x" }, "eventId"],
     ["an id without a UUIDv7 in it", { eventId: `evt_${"7".repeat(26)}` }, "eventId"],
   ])("with %s is refused and the field named", async (_name, over, fieldName) => {
@@ -168,7 +168,8 @@ describe("a telemetry event", () => {
         `/v1/agents/${seeded.agentId}/metrics?bucket=${bucket}`,
       );
       expect(body.series).toHaveLength(24);
-      expect(body.series.at(-1)?.requests).toBeGreaterThan(0);
+      // The last bucket, or the one before where a minute, an hour or a day has begun since.
+      expect(body.series.slice(-2).reduce((sum, { requests }) => sum + requests, 0)).toBeGreaterThan(0);
       expect(body.series[0]).toMatchObject({ requests: 0, tokens: 0, computeMs: 0, errors: 0, costUsdEstimated: 0 });
     }
   });
@@ -229,12 +230,12 @@ describe("rotating a telemetry key", () => {
     expect(rotated).toMatchObject({ status: 200, body: { keyVersion: 2 } });
     expect(Date.parse(rotated.body.overlapUntil)).toBeGreaterThan(Date.now());
     expect((await send(1)).status).toBe(202);
-    await expect.poll(async () => (await send(2)).status, { timeout: 5000 }).toBe(202);
+    await expect.poll(async () => (await send(2)).status).toBe(202);
     await plane.pool.query(
       `update whs.deployments set telemetry_auth_ref = '{"rootKeyId":"1","version":3,"rotatedAt":"2026-01-01T00:00:00Z"}' where id = $1`,
       [own.deploymentId],
     );
-    await expect.poll(async () => (await send(3)).status, { timeout: 5000 }).toBe(202);
+    await expect.poll(async () => (await send(3)).status).toBe(202);
     expect((await send(2)).status).toBe(401);
     expect((await send(1)).status).toBe(401);
   });

@@ -57,7 +57,7 @@ describe("a backup of a node", () => {
     const writing = (async () => {
       for await (const event of plane.provider.invokeStream(writer.input("150", SESSION))) if (event.type === "delta") written += 1;
     })();
-    await expect.poll(() => written, { timeout: 15_000 }).toBeGreaterThan(5);
+    await expect.poll(() => written, { timeout: 60_000 }).toBeGreaterThan(5);
     const made = await ask(plane, "create", "one");
     expect(made).toMatchObject({ status: 200, body: { tenants: 2, elsewhere: 0 } });
     await writing;

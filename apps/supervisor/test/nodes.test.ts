@@ -43,12 +43,12 @@ describe("nodes that share their storage", () => {
     await plane.stopSupervisor("SIGKILL", home);
     // A cell may answer once more before it follows its supervisor.
     await expect
-      .poll(async () => [await retried(() => made.invoke("x", SESSION)), await nodeOf(plane, made.userId)], { timeout: 20_000 })
+      .poll(async () => [await retried(() => made.invoke("x", SESSION)), await nodeOf(plane, made.userId)], { timeout: 60_000 })
       .toEqual([expect.stringMatching(/^turn [2-9]$/), expect.not.stringMatching(new RegExp(`^${home}$`))]);
     await made.deploy(COUNTER, { sessionful: true });
     await plane.startSupervisor({}, home);
     await expect
-      .poll(async () => [await retried(() => made.invoke("x", SESSION)), await nodeOf(plane, made.userId)], { timeout: 20_000 })
+      .poll(async () => [await retried(() => made.invoke("x", SESSION)), await nodeOf(plane, made.userId)], { timeout: 60_000 })
       .toEqual([expect.stringMatching(/^turn \d+$/), home]);
     const [, turn] = (await retried(() => made.invoke("x", SESSION))).split(" ");
     expect(Number(turn)).toBeGreaterThan(2);
@@ -67,7 +67,7 @@ describe("nodes that share their storage", () => {
     expect(await nodeOf(plane, made.userId)).not.toBe(home);
     await plane.startSupervisor({}, home);
     await expect
-      .poll(async () => [await retried(() => made.invoke("1")), await nodeOf(plane, made.userId)], { timeout: 20_000 })
+      .poll(async () => [await retried(() => made.invoke("1")), await nodeOf(plane, made.userId)], { timeout: 60_000 })
       .toEqual(["done", home]);
   });
 
@@ -81,10 +81,10 @@ describe("nodes that share their storage", () => {
     const secrets = { revision: 2, refs: { KEY: await plane.putSecret("second") } };
     const { userId, agentId, deploymentId } = made.ref();
     await plane.provider.setSecrets({ userId, agentId, deploymentIds: [deploymentId], secrets });
-    await expect.poll(() => retried(() => made.invoke("x", SESSION)), { timeout: 20_000 }).toMatch(/^turn [2-9] second$/);
+    await expect.poll(() => retried(() => made.invoke("x", SESSION)), { timeout: 60_000 }).toMatch(/^turn [2-9] second$/);
     await plane.startSupervisor({}, home);
     await expect
-      .poll(async () => [await retried(() => made.invoke("x", SESSION)), await nodeOf(plane, userId)], { timeout: 20_000 })
+      .poll(async () => [await retried(() => made.invoke("x", SESSION)), await nodeOf(plane, userId)], { timeout: 60_000 })
       .toEqual([expect.stringMatching(/^turn \d+ second$/), home]);
   });
 
@@ -165,7 +165,7 @@ describe("nodes with storage of their own", () => {
     for (const made of of("b")) expect(await retried(() => made.invoke("x", SESSION))).toBe("turn 2");
     for (const made of of("a"))
       await expect
-        .poll(() => failure(made.invoke("x", SESSION)), { timeout: 15_000 })
+        .poll(() => failure(made.invoke("x", SESSION)), { timeout: 60_000 })
         .toMatchObject({ kind: "transient", retryable: true, reached: false });
     await plane.startSupervisor({}, "a");
     const gateway = plane.secondProvider();

@@ -13,7 +13,7 @@ import { identify, isRunning, startTimeOf, type ProcessIdentity } from "../src/p
 
 const MAIN = path.resolve(import.meta.dirname, "../src/main.ts");
 const FREE_PORT_VARIABLES = Object.fromEntries(Object.keys(FREE_PORTS).map((name) => [name, "0"]));
-const DEADLINE_MS = 20_000;
+const DEADLINE_MS = 60_000;
 
 let dataDir: string;
 let running: Stack[];

@@ -46,7 +46,7 @@ test("a reader that does not read holds up its own connection only, at 256 KiB",
   const [slow, quick] = [near.open(), near.open()];
   slow.end(Buffer.alloc(2_000_000));
   quick.end("through");
-  await vi.waitFor(() => expect(opened).toHaveLength(2));
+  await vi.waitFor(() => expect(opened).toHaveLength(2), { timeout: 30_000 });
   expect(await text(opened[1] as Duplex)).toBe("through");
   expect((opened[0] as Duplex).readableLength).toBeLessThanOrEqual(256 * 1024);
   expect((await buffer(opened[0] as Duplex)).length).toBe(2_000_000);
@@ -65,7 +65,7 @@ test.each([
   const near = new StdioBridge(input, new PassThrough(), (connection) => connection.destroy(), 1);
   const connection = near.open();
   input.write(bytes);
-  await vi.waitFor(() => expect(connection.destroyed).toBe(true));
+  await vi.waitFor(() => expect(connection.destroyed).toBe(true), { timeout: 30_000 });
 });
 
 test("a program behind the init is reached, and reaches what it may, by the init's standard input and output alone", async () => {
@@ -96,7 +96,7 @@ test("a program behind the init is reached, and reaches what it may, by the init
   const pool = new Pool("http://localhost", { connect: { socketPath: ingress } });
   const { body } = await request("http://localhost/", { dispatcher: pool });
   expect(await body.text()).toBe("from outside");
-  await vi.waitFor(() => expect(lines).toContain("asked"));
+  await vi.waitFor(() => expect(lines).toContain("asked"), { timeout: 30_000 });
   await pool.destroy();
   const ended = new Promise((resolve) => init.once("exit", resolve));
   init.stdin.end();

@@ -60,7 +60,7 @@ test("requests beyond those that may run at once get 503 and when to come back, 
   const shed: string[] = [];
   const server = await start({ maxInFlight: 3, onShed: (reason) => void shed.push(reason) });
   const running = [server.send("GET", "/wait"), server.send("GET", "/wait"), server.send("GET", "/wait")];
-  await vi.waitFor(() => expect(server.waiting()).toBe(3), { timeout: 20_000 });
+  await vi.waitFor(() => expect(server.waiting()).toBe(3), { timeout: 60_000 });
   const refused = await server.send("GET", "/wait");
   expect(refused.status).toBe(503);
   expect(refused.headers.get("retry-after")).toBe("1");
@@ -70,7 +70,7 @@ test("requests beyond those that may run at once get 503 and when to come back, 
   expect(shed).toEqual(["in_flight"]);
   server.release();
   expect((await Promise.all(running)).map(({ status }) => status)).toEqual([200, 200, 200]);
-  await vi.waitFor(async () => expect((await server.send("GET", "/wait")).status).toBe(200), { timeout: 20_000 });
+  await vi.waitFor(async () => expect((await server.send("GET", "/wait")).status).toBe(200), { timeout: 60_000 });
   expect(server.logLines.filter((line) => line["msg"] === "Overloaded: new requests are refused")).toHaveLength(1);
 });
 

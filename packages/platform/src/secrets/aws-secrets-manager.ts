@@ -42,8 +42,9 @@ export async function openAwsSecretsManager(
   url: URL,
   options: SecretStoreOptions,
   timeouts: AwsTimeouts = defaultTimeouts,
+  maxAttempts = MAX_ATTEMPTS,
 ): Promise<SecretStore> {
-  const store = new AwsSecretsManagerStore(readUrl(url, options.allowHttp === true, timeouts));
+  const store = new AwsSecretsManagerStore(readUrl(url, options.allowHttp === true, timeouts, maxAttempts));
   try {
     await store.healthcheck();
     return store;
@@ -53,7 +54,7 @@ export async function openAwsSecretsManager(
   }
 }
 
-function readUrl(url: URL, allowHttp: boolean, timeouts: AwsTimeouts): Settings {
+function readUrl(url: URL, allowHttp: boolean, timeouts: AwsTimeouts, maxAttempts: number): Settings {
   const should = "it should be like aws-sm://eu-central-1/whs";
   const wrong = (text: string) => new ConfigurationError(`Cannot start:\n  SECRETS_URL${text}`);
   if (url.username !== "" || url.password !== "" || url.port !== "" || url.hash !== "")
@@ -68,7 +69,7 @@ function readUrl(url: URL, allowHttp: boolean, timeouts: AwsTimeouts): Settings 
   if (days !== null && !/^([7-9]|[12]\d|30)$/.test(days)) throw wrong(": recovery-days should be 7 to 30");
   const client = new SecretsManagerClient({
     region: url.hostname,
-    maxAttempts: MAX_ATTEMPTS,
+    maxAttempts,
     requestHandler: { ...timeouts, throwOnRequestTimeout: true },
     ...readEndpointOptions("SECRETS_URL", url, allowHttp),
   });

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { deriveTelemetryKey, verifySignature } from "../signatures/index.ts";
 
-const WAIT_MS = 15_000;
+const WAIT_MS = 60_000;
 
 /** `Event` and `Line` are what the sender says they are: only ids and signatures are looked at here. */
 export class ControlPlanePeer<Event extends { eventId: string; deploymentId: string }, Line> {

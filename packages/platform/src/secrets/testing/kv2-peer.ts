@@ -14,6 +14,7 @@ interface Token {
   expiresAtMs: number;
   renewable: boolean;
   ttlSeconds: number;
+  slackSeconds: number;
   allowed: boolean;
 }
 
@@ -44,9 +45,13 @@ export class Kv2Peer extends HttpPeer {
     this.addToken(this.token, { ttlSeconds: 0, renewable: false });
   }
 
-  addToken(token: string, { ttlSeconds, renewable }: { ttlSeconds: number; renewable: boolean }): void {
-    const expiresAtMs = ttlSeconds === 0 ? Number.POSITIVE_INFINITY : Date.now() + ttlSeconds * 1000;
-    this.tokens.set(token, { expiresAtMs, renewable, ttlSeconds, allowed: true });
+  /** @param token.slackSeconds it is taken so much longer than it says, for a client on a busy machine. */
+  addToken(
+    token: string,
+    { ttlSeconds, renewable, slackSeconds = 0 }: { ttlSeconds: number; renewable: boolean; slackSeconds?: number },
+  ): void {
+    const expiresAtMs = ttlSeconds === 0 ? Number.POSITIVE_INFINITY : Date.now() + (ttlSeconds + slackSeconds) * 1000;
+    this.tokens.set(token, { expiresAtMs, renewable, ttlSeconds, slackSeconds, allowed: true });
   }
 
   /** What the CLI's `kv delete` does: the latest version is marked, its number stays. */
@@ -76,12 +81,12 @@ export class Kv2Peer extends HttpPeer {
   }
 
   #answerToken(method: string, path: string, token: Token): PeerAnswer {
-    const ttl = token.ttlSeconds === 0 ? 0 : Math.ceil((token.expiresAtMs - Date.now()) / 1000);
+    const ttl = token.ttlSeconds === 0 ? 0 : Math.max(1, Math.ceil((token.expiresAtMs - Date.now()) / 1000) - token.slackSeconds);
     if (method === "GET" && path === "auth/token/lookup-self")
       return json(200, { data: { ttl, renewable: token.renewable, type: "service" } });
     if (method !== "POST" || path !== "auth/token/renew-self") return errors(404, "no handler for route");
     if (!token.renewable) return errors(400, "lease is not renewable");
-    token.expiresAtMs = Date.now() + token.ttlSeconds * 1000;
+    token.expiresAtMs = Date.now() + (token.ttlSeconds + token.slackSeconds) * 1000;
     return json(200, { auth: { lease_duration: token.ttlSeconds, renewable: true, client_token: "" } });
   }
 

@@ -6,6 +6,9 @@ import type { InspectAnswer, InvocationAnswer, WrapperLine } from "../protocol.t
 import { startWrapper, type WrapperOptions, type WrapperProcess } from "../testing/wrapper-process.ts";
 import { assembleWrapper } from "./assemble.ts";
 
+/** For a busy machine; a wait by default is a second. */
+const PATIENCE = { timeout: 60_000 };
+
 const running: WrapperProcess[] = [];
 afterEach(async () => {
   for (const wrapper of running.splice(0)) await wrapper.close();
@@ -99,7 +102,7 @@ describe("ping", () => {
     const ping = async () => (await (await fetch(`${wrapper.url}/ping`)).json()) as { status: string; time_of_last_update: number };
     expect((await ping()).status).toBe("Healthy");
     const call = answered(wrapper.post(ours("evt_busy")));
-    await vi.waitFor(async () => expect((await ping()).status).toBe("HealthyBusy"));
+    await vi.waitFor(async () => expect((await ping()).status).toBe("HealthyBusy"), PATIENCE);
     expect(Math.abs((await ping()).time_of_last_update - Date.now() / 1000)).toBeLessThan(3600);
     await wrapper.post({ whs: { kind: "cancel", eventId: "evt_busy" } });
     await call;
@@ -137,7 +140,7 @@ describe("for the adapter", () => {
         whs: { cancelled: boolean };
       };
       expect(whs.cancelled).toBe(true);
-    });
+    }, PATIENCE);
     const events = await eventsOf(await call);
     const lines = events.filter(({ event }) => event === "lines").flatMap(({ data }) => data as unknown as WrapperLine[]);
     expect(lines.map(({ message }) => message)).toEqual(["told to stop"]);
@@ -155,10 +158,10 @@ describe("for the adapter", () => {
     const wrapper = await wrap(HANGING);
     const left = new AbortController();
     const call = fetch(`${wrapper.url}/invocations`, { method: "POST", body: JSON.stringify(plain("x")), signal: left.signal });
-    await vi.waitFor(async () => expect(await (await fetch(`${wrapper.url}/ping`)).text()).toMatch(/HealthyBusy/));
+    await vi.waitFor(async () => expect(await (await fetch(`${wrapper.url}/ping`)).text()).toMatch(/HealthyBusy/), PATIENCE);
     left.abort();
     await expect(call).rejects.toThrow(/abort/);
-    await vi.waitFor(() => expect(wrapper.output.join("\n")).toMatch(/told to stop/));
+    await vi.waitFor(() => expect(wrapper.output.join("\n")).toMatch(/told to stop/), PATIENCE);
   });
 
   test("lines of invocations that run at once are told apart, also when a timer writes them", async () => {
@@ -251,7 +254,7 @@ describe("the agent's modules and variables", () => {
       `export default { invoke() { void Promise.reject(new Error("forgotten")); setTimeout(() => { throw new Error("late"); }, 1); return "ok"; } };`,
     );
     await answered(wrapper.post(ours("evt_forgot")));
-    await vi.waitFor(() => expect(wrapper.output.join("\n")).toMatch(/forgotten[\s\S]*late/));
+    await vi.waitFor(() => expect(wrapper.output.join("\n")).toMatch(/forgotten[\s\S]*late/), PATIENCE);
     expect(await answered(wrapper.post(ours("evt_after")))).toMatchObject({ output: { text: "ok" } });
   });
 });
@@ -310,14 +313,17 @@ describe("sessions", () => {
 test("SIGTERM lets an invocation end, tells one that would not, and exits with 0", async () => {
   const wrapper = await wrap(
     `export default { async invoke({ messages, signal }) {
+    console.log("begun", messages[0].content);
     if (messages[0].content === "short") { await new Promise((resolve) => setTimeout(resolve, 300)); return "done"; }
     await new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(new Error("stopped"))));
   } };`,
-    { drainMs: 600 },
+    { drainMs: 3_000 },
   );
   const short = answered(wrapper.post(ours("evt_short", { input: { prompt: "short" } })));
   const long = answered(wrapper.post(ours("evt_long", { input: { prompt: "long" } })));
-  await vi.waitFor(async () => expect(await (await fetch(`${wrapper.url}/ping`)).text()).toMatch(/HealthyBusy/));
+  await vi.waitFor(() => {
+    for (const text of ["begun short", "begun long"]) expect(wrapper.output.join("\n")).toContain(text);
+  }, PATIENCE);
   const code = wrapper.stop();
   expect(await short).toMatchObject({ output: { text: "done" } });
   expect(await long).toMatchObject({ error: { reason: expect.stringMatching(/cancelled|agent/) } });
@@ -345,8 +351,9 @@ describe("tools", () => {
       yield JSON.stringify(results.map(({ value, reason }) => value ?? reason.name + ": " + reason.message));
     } };`);
     const answering = wrapper.post(wanting("evt_tools"), stream).then(eventsOf);
-    await vi.waitFor(async () =>
-      expect(await settle(wrapper, "evt_tools", 2, { ok: false, message: "no" })).toEqual({ whs: { taken: true } }),
+    await vi.waitFor(
+      async () => expect(await settle(wrapper, "evt_tools", 2, { ok: false, message: "no" })).toEqual({ whs: { taken: true } }),
+      PATIENCE,
     );
     expect(await settle(wrapper, "evt_tools", 2, { ok: true, value: "again" })).toEqual({ whs: { taken: false } });
     expect(await settle(wrapper, "evt_other", 1, { ok: true, value: 1 })).toEqual({ whs: { taken: false } });
@@ -365,8 +372,9 @@ describe("tools", () => {
       return (await Promise.all(all))[0];
     } };`);
     const answering = wrapper.post(wanting("evt_stopped"), stream).then(eventsOf);
-    await vi.waitFor(async () =>
-      expect(await settle(wrapper, "evt_stopped", 64, { ok: true, value: [] })).toEqual({ whs: { taken: true } }),
+    await vi.waitFor(
+      async () => expect(await settle(wrapper, "evt_stopped", 64, { ok: true, value: [] })).toEqual({ whs: { taken: true } }),
+      PATIENCE,
     );
     await wrapper.post({ whs: { kind: "cancel", eventId: "evt_stopped" } });
     const events = await answering;

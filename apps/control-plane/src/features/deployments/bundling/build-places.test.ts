@@ -36,7 +36,7 @@ describe.each(ways)("$kind", ({ current: sandbox }) => {
         throw error;
       },
     });
-  const untilStarted = (count: number) => vi.waitFor(() => expect(started).toBe(count), { timeout: 20_000 });
+  const untilStarted = (count: number) => vi.waitFor(() => expect(started).toBe(count), { timeout: 60_000 });
   async function build({ extractedDir, started: bundler }: BuildPlace, source: string): Promise<string> {
     await writeFile(join(extractedDir, "agent.js"), source);
     const { bundle } = await buildBundle({
@@ -75,7 +75,7 @@ describe.each(ways)("$kind", ({ current: sandbox }) => {
     const places = open(1);
     await (await places.take()).release();
     await untilStarted(1);
-    await vi.waitFor(async () => expect(await readdir(folder)).toEqual([]), { timeout: 20_000 });
+    await vi.waitFor(async () => expect(await readdir(folder)).toEqual([]), { timeout: 60_000 });
     await places.close();
   });
 });
