@@ -25,7 +25,7 @@ class LongFirst extends BaseSequencer {
   }
 }
 
-const order = (project: string): number => ["whole", "pg", "pure"].indexOf(project);
+const order = (project: string): number => ["whole", "web", "pg", "pure"].indexOf(project);
 
 // Databases of tests need not outlive the machine. Tests start hundreds of processes, and half of a start is compiling:
 // all of them share what was compiled once.
@@ -53,8 +53,24 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        // Servers, cells, sandboxes and browsers as processes: few files, each in a worker of its own.
-        test: { name: "whole", include: [`${roots}/test/**/*.test.ts`], exclude: [...exclude, "**/*.pg.test.ts"] },
+        // Servers, cells and sandboxes as processes: few files, each in a worker of its own.
+        test: {
+          name: "whole",
+          include: [`${roots}/test/**/*.test.ts`],
+          exclude: [...exclude, "**/*.pg.test.ts", "apps/web/test/**"],
+        },
+      },
+      {
+        extends: true,
+        // Journeys through pages, in a browser; one constellation for all of these.
+        test: {
+          name: "web",
+          include: ["apps/web/test/**/*.test.ts"],
+          exclude,
+          globalSetup: "apps/web/test/global-setup.ts",
+          testTimeout: 180_000,
+          isolate: false,
+        },
       },
       {
         extends: true,

@@ -1,8 +1,8 @@
 /** The system's Chromium, and what every page is examined for. */
-import { AxeBuilder } from "@axe-core/playwright";
+import axe from "axe-core";
 import { accessSync, constants } from "node:fs";
 import path from "node:path";
-import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import { type Browser, type BrowserContextOptions, chromium, type Page, type Response } from "playwright-core";
 
 const COMMANDS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 const OTHER_PLACES = ["/Applications/Google Chrome.app/Contents/MacOS/Google Chrome", "/Applications/Chromium.app/Contents/MacOS/Chromium"];
@@ -44,39 +44,67 @@ export function complaintsOf(page: Page): string[] {
   return complaints;
 }
 
+declare global {
+  interface Window {
+    axe?: typeof axe;
+  }
+}
+
+/** Goes to a page and waits until its scripts have taken it over: what is typed, dropped or clicked from then on counts. */
+export async function visit(page: Page, url: string): Promise<Response | null> {
+  const response = await page.goto(url);
+  await takenOver(page);
+  return response;
+}
+
+/** React marks the elements that it has taken over. */
+export async function takenOver(page: Page): Promise<void> {
+  await page.waitForFunction(
+    () =>
+      document.querySelector('script[type="module"]') === null ||
+      Object.keys(document.querySelector("#main") ?? {}).some((key) => key.startsWith("__reactFiber$")),
+  );
+}
+
 /** What axe finds on a phone in the dark and on a desktop in the light, and whether the page is wider than those. Empty when all is well. */
 export async function examine(page: Page): Promise<string[]> {
   const findings: string[] = [];
   const before = page.viewportSize();
+  // While data is loaded again the page is neither what it was nor what it will be.
+  await page.getByRole("progressbar", { name: "Loading" }).waitFor({ state: "detached" });
   for (const { width, colorScheme } of SETTINGS) {
     await page.setViewportSize({ width, height: 800 });
-    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-    if (overflow > 0) findings.push(`${width} px: the page is ${overflow} px too wide`);
-    // There are no frames to look into, and so no second page to open for each.
-    const { violations } = await new AxeBuilder({ page }).setLegacyMode().analyze();
-    for (const { id, nodes } of violations)
-      findings.push(`${width} px, ${colorScheme}: ${id}: ${nodes.map(({ html }) => html.slice(0, 200)).join(" | ")}`);
+    await showAs(page, colorScheme);
+    findings.push(...(await overflowOf(page)));
+    for (const violation of await violationsOf(page)) findings.push(`${width} px, ${colorScheme}: ${violation}`);
   }
   await page.emulateMedia({ colorScheme: null, reducedMotion: null });
   if (before !== null) await page.setViewportSize(before);
   return findings;
 }
 
-/** Bytes of script, as they were transferred, of a first visit to the page at `url`. */
-export async function scriptBytesOf(browser: Browser, url: string): Promise<number> {
-  const page = await openPage(browser);
-  try {
-    await page.goto(url, { waitUntil: "networkidle" });
-    return await page.evaluate(() =>
-      performance
-        .getEntriesByType("resource")
-        .filter((entry): entry is PerformanceResourceTiming => new URL(entry.name).pathname.endsWith(".js"))
-        .reduce((sum, { encodedBodySize }) => sum + encodedBodySize, 0),
-    );
-  } finally {
-    await page.context().close();
-  }
+/** In that theme, with nothing on its way from one colour to another. */
+export async function showAs(page: Page, colorScheme: "light" | "dark"): Promise<void> {
+  await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+  await page.evaluate(() => document.getAnimations().forEach((animation) => animation.finish()));
+}
+
+/** The page itself must not scroll sideways; what is wide scrolls in its own frame. */
+export function overflowOf(page: Page): Promise<string[]> {
+  return page.evaluate(() => {
+    const overflow = document.documentElement.scrollWidth - document.documentElement.clientWidth;
+    return overflow > 0 ? [`${innerWidth} px: the page is ${overflow} px too wide`] : [];
+  });
+}
+
+/** There are no frames to look into, and so axe is needed once a document. */
+async function violationsOf(page: Page): Promise<string[]> {
+  if (await page.evaluate(() => window.axe === undefined)) await page.evaluate(axe.source);
+  return page.evaluate(async () => {
+    const found = await window.axe?.run(document, { resultTypes: ["violations"] });
+    if (found === undefined) throw new Error("There is no axe.");
+    return found.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 200)).join(" | ")}`);
+  });
 }
 
 function findChromium(): string {

@@ -1,11 +1,11 @@
-/** The whole constellation and a browser, for one test file. */
-import { FREE_PORTS, type ProcessName, type Stack, startStack } from "@whs/stack";
-import { randomBytes } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import path from "node:path";
+/** The run's constellation, and a browser for one test file. */
+import type { Endpoints } from "@whs/stack";
+import { type Person, signUp as signUpElsewhere } from "@whs/stack/testing";
+import { existsSync, readFileSync } from "node:fs";
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playwright-core";
+import { inject, vi } from "vitest";
 import { launchBrowser, openPage } from "./browser.ts";
+import type { StartedStack } from "./global-setup.ts";
 
 /** Starting everything, and building the app where nobody has done so yet. */
 export const START_TIMEOUT_MS = 180_000;
@@ -14,71 +14,67 @@ const PASSWORD = "correct horse battery";
 export interface WebHarness {
   /** Address of the web app. */
   url: string;
-  stack: Stack;
+  /** Shared by all files: what one makes others may find in lists that are public. */
+  stack: Exclude<StartedStack, { failure: string }>;
   browser: Browser;
   /** A page of a new visitor. */
   open(options?: BrowserContextOptions): Promise<Page>;
-  /** A page of the one person whom all tests of the file share: signed up, signed in, at the list of agents. */
+  /** The one person whom all tests of the file share. */
+  person(): Promise<Person>;
+  /** A page of theirs: signed in, and nowhere yet. */
   openSignedIn(options?: BrowserContextOptions): Promise<Page>;
+  /** The same of somebody else who has signed up over the API. */
+  openAs(person: { email: string }, options?: BrowserContextOptions): Promise<Page>;
   stop(): Promise<void>;
 }
 
 /** Use it in `beforeAll(…, START_TIMEOUT_MS)`, and `stop` in `afterAll`. */
-export async function startWeb(
-  processes: readonly ProcessName[] = ["identity", "whs", "web"],
-  environment: Record<string, string> = {},
-): Promise<WebHarness> {
-  const dataDir = await mkdtemp(path.join(tmpdir(), "whs-web-"));
-  const [stack, browser] = await Promise.all([
-    startStack({ dataDir, ports: FREE_PORTS, processes, environment: { ...process.env, ...environment } }),
-    launchBrowser(),
-  ]);
+export async function startWeb(): Promise<WebHarness> {
+  const [stack, browser] = await Promise.all([startedStack(), launchBrowser()]);
   const url = stack.endpoints.web ?? "";
-  let person: Promise<StorageState> | undefined;
+  const openAs: WebHarness["openAs"] = async ({ email }, options) => {
+    const page = await openPage(browser, options);
+    await enter(page.context(), stack.endpoints, email);
+    return page;
+  };
+  let signedUp: Promise<Person> | undefined;
+  const person = (): Promise<Person> => (signedUp ??= signUpElsewhere(stack.endpoints));
+  let state: Promise<StorageState> | undefined;
+  const signInOnce = async (): Promise<StorageState> => {
+    const page = await openAs(await person());
+    const kept = await page.context().storageState();
+    await page.context().close();
+    return kept;
+  };
   return {
     url,
     stack,
     browser,
     open: (options) => openPage(browser, options),
-    async openSignedIn(options) {
-      person ??= signUpOnce(browser, url);
-      const page = await openPage(browser, { ...options, storageState: await person });
-      await page.goto(`${url}/agents`);
-      return page;
-    },
-    async stop() {
-      await browser.close();
-      await stack.stop();
-      await rm(dataDir, { recursive: true, force: true });
-    },
+    openAs,
+    person,
+    openSignedIn: async (options) => openPage(browser, { ...options, storageState: await (state ??= signInOnce()) }),
+    stop: () => browser.close(),
   };
+}
+
+/** Whoever comes first waits until it is there. */
+async function startedStack(): Promise<WebHarness["stack"]> {
+  const file = inject("webStackFile");
+  await vi.waitUntil(() => existsSync(file), { timeout: START_TIMEOUT_MS, interval: 50 });
+  const started = JSON.parse(readFileSync(file, "utf8")) as StartedStack;
+  if ("failure" in started) throw new Error(started.failure);
+  return started;
 }
 
 type StorageState = Awaited<ReturnType<BrowserContext["storageState"]>>;
 
-async function signUpOnce(browser: Browser, url: string): Promise<StorageState> {
-  const page = await openPage(browser);
-  await signUp(page, url);
-  const state = await page.context().storageState();
-  await page.context().close();
-  return state;
-}
-
-export interface Credentials {
-  email: string;
-  password: string;
-}
-
-/** Signs a new person up in the browser, by the pages alone; ends at the list of agents. */
-export async function signUp(page: Page, url: string): Promise<Credentials> {
-  const email = `${randomBytes(6).toString("hex")}@example.com`;
-  await page.goto(`${url}/sign-up`);
-  await page.getByLabel("Name").fill("Ada Lovelace");
-  await page.getByLabel("E-mail address").fill(email);
-  await page.getByLabel("Password").fill(PASSWORD);
-  await page.getByRole("button", { name: "Sign up" }).click();
-  await page.waitForURL(`${url}/agents`);
-  return { email, password: PASSWORD };
+/** Signs in without a page: the context has the cookies that forms would have left. */
+async function enter({ request }: BrowserContext, { identity, web }: Endpoints, email: string): Promise<void> {
+  const entered = await request.post(`${identity}/api/auth/sign-in/email`, { data: { email, password: PASSWORD } });
+  if (!entered.ok()) throw new Error(`The sign-in of ${email} answers ${entered.status()}: ${await entered.text()}`);
+  const arrived = await request.get(`${web}/sign-in`);
+  if (arrived.url() !== `${web}/agents`) throw new Error(`The sign-in of ${email} ends at ${arrived.url()}.`);
 }
 
 /** Signs in somebody who has signed up elsewhere, by default with the password of all people of tests; ends at the list of agents. */

@@ -1,13 +1,11 @@
 import { ApiError, getMetrics, getTrace, invokeAgent, listDeploymentLogs, listFailedInvocations, listSessions } from "@whs/api";
 import { type Person, signUp } from "@whs/stack/testing";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import path from "node:path";
 import type { Page } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { complaintsOf, examine } from "./browser.ts";
+import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { complaintsOf, examine, takenOver, visit } from "./browser.ts";
 import { type DeployedAgent, deployAgent } from "./deploy.ts";
-import { signIn, START_TIMEOUT_MS, startWeb, type WebHarness } from "./harness.ts";
+import { START_TIMEOUT_MS, startWeb, type WebHarness } from "./harness.ts";
+import { CHARTS_SCRIPT_BYTES, CONSOLE_SCRIPT_BYTES, survey } from "./survey.ts";
 
 /** Does what it is told, and nothing that depends on time alone. */
 const OBEDIENT = `
@@ -32,30 +30,21 @@ export default {
   },
 };`;
 
-/** What the free plan allows here in a month: a little more than the tests before the last one need. */
-const REQUESTS = 19;
+/** The free plan's requests a month: a little more than the tests before the last one need. */
+const REQUESTS = inject("freeRequests");
 
-let settings: string;
 let web: WebHarness;
 let ada: Person;
 let grace: Person;
 let agent: DeployedAgent;
 let page: Page;
 beforeAll(async () => {
-  settings = await mkdtemp(path.join(tmpdir(), "whs-observe-"));
-  const tiers = await readFile(path.join(import.meta.dirname, "../../../config/tiers.yaml"), "utf8");
-  const tiersFile = path.join(settings, "tiers.yaml");
-  await writeFile(tiersFile, tiers.replace("maxRequestsPerPeriod: 1000\n", `maxRequestsPerPeriod: ${REQUESTS}\n`));
-  web = await startWeb(["identity", "supervisor", "whs", "web"], { WHS_STREAM_GRACE_SECONDS: "5", WHS_TIERS_FILE: tiersFile });
+  web = await startWeb();
   [ada, grace] = await Promise.all([signUp(web.stack.endpoints), signUp(web.stack.endpoints)]);
   agent = await deployAgent(ada.client, "obedient", OBEDIENT);
-  page = await web.open();
-  await signIn(page, web.url, ada.email);
+  page = await web.openAs(ada);
 }, START_TIMEOUT_MS);
-afterAll(async () => {
-  await web?.stop();
-  await rm(settings, { recursive: true, force: true });
-}, 60_000);
+afterAll(() => web?.stop(), 60_000);
 
 const agentPage = (tab: string): string => `${web.url}/agents/${agent.agentId}/${tab}`;
 
@@ -76,9 +65,9 @@ async function say(text: string): Promise<void> {
   await page.keyboard.press("Enter");
 }
 
-test("an answer appears piece by piece, is announced, says what it used, and its session goes on", { timeout: 120_000 }, async () => {
+test("an answer appears piece by piece, is announced, says what it used, and its session goes on", async () => {
   const complaints = complaintsOf(page);
-  await page.goto(agentPage("playground"));
+  expect(await survey(page, agentPage("playground"), "playground", CONSOLE_SCRIPT_BYTES)).toEqual([]);
   await say("wait for one");
   await page.getByText("turn 1", { exact: true }).waitFor();
   expect(await page.getByText("Answering…").isVisible()).toBe(true);
@@ -113,14 +102,14 @@ test("an answer appears piece by piece, is announced, says what it used, and its
   await page.getByRole("button", { name: "End session" }).click();
   await page.getByText("The session is ended.").waitFor();
   expect(await page.getByText(session ?? "", { exact: true }).count()).toBe(0);
-  await page.goto(agentPage("playground"));
+  await visit(page, agentPage("playground"));
   await page.getByRole("tab", { name: "MCP" }).click();
   expect(await page.getByRole("region", { name: "MCP" }).textContent()).toContain("/mcp");
   expect(await examine(page)).toEqual([]);
   expect(complaints).toEqual([]);
 });
 
-test("an answer whose connection is lost goes on where it was, and the agent runs once", { timeout: 120_000 }, async () => {
+test("an answer whose connection is lost goes on where it was, and the agent runs once", async () => {
   const cutOff = await page.context().newPage();
   await cutOff.addInitScript(() => {
     const send = window.fetch;
@@ -139,7 +128,7 @@ test("an answer whose connection is lost goes on where it was, and the agent run
       return new Response(body, response);
     };
   });
-  await cutOff.goto(agentPage("playground"));
+  await visit(cutOff, agentPage("playground"));
   const resumed = cutOff.waitForRequest((request) => new URL(request.url()).searchParams.has("stream"));
   await cutOff.getByLabel("Message").fill("wait for two");
   await cutOff.keyboard.press("Enter");
@@ -153,9 +142,9 @@ test("an answer whose connection is lost goes on where it was, and the agent run
   await cutOff.close();
 });
 
-test("cancelling stops the agent itself, and the keyboard is back at the message", { timeout: 120_000 }, async () => {
+test("cancelling stops the agent itself, and the keyboard is back at the message", async () => {
   const failures = async (): Promise<number> => (await ada.client.call(listFailedInvocations, { id: agent.agentId })).items.length;
-  await page.goto(agentPage("playground"));
+  await visit(page, agentPage("playground"));
   expect(await failures()).toBe(0);
   await say("never end");
   await page.getByText("turn 1", { exact: true }).waitFor();
@@ -165,47 +154,43 @@ test("cancelling stops the agent itself, and the keyboard is back at the message
   await expect.poll(failures, { timeout: 60_000 }).toBe(1);
 });
 
-test(
-  "a failed answer leads to its trace, with what the agent logged and what was metered on one time line",
-  { timeout: 120_000 },
-  async () => {
-    const complaints = complaintsOf(page);
-    await page.goto(agentPage("playground"));
-    await say("fail");
-    await page.getByText("Failed", { exact: true }).waitFor();
-    await page.getByText("The trace shows what the agent has logged.").waitFor();
-    const trace = page.getByRole("link", { name: "Trace" });
-    const url = new URL((await trace.getAttribute("href")) ?? "", web.url).href;
-    await trace.click();
-    await page.waitForURL(url);
-    await page.getByRole("heading", { level: 1, name: "Trace" }).waitFor();
-    // Lines and figures arrive a moment after the answer.
-    const traceId = url.split("/").at(-1) ?? "";
-    const known = async () => {
-      const { items } = await ada.client.call(getTrace, { traceId });
-      return items.map(({ telemetry, logs }) => [telemetry !== null, logs.some(({ message }) => message === "about to fail")]);
-    };
-    await expect.poll(known, { timeout: 60_000 }).toEqual([[true, true]]);
-    await page.reload();
-    const moments = (await page.getByRole("listitem").allTextContents()).join("\n");
-    expect(moments).toMatch(/The request was accepted[^]*about to fail/);
-    expect(moments).toContain("The answer was RUNTIME_ERROR");
-    expect(moments).toContain("Metered");
-    expect(await page.getByText("Cost, estimated").isVisible()).toBe(true);
-    expect(await examine(page)).toEqual([]);
+test("a failed answer leads to its trace, with what the agent logged and what was metered on one time line", async () => {
+  const complaints = complaintsOf(page);
+  await visit(page, agentPage("playground"));
+  await say("fail");
+  await page.getByText("Failed", { exact: true }).waitFor();
+  await page.getByText("The trace shows what the agent has logged.").waitFor();
+  const trace = page.getByRole("link", { name: "Trace" });
+  const url = new URL((await trace.getAttribute("href")) ?? "", web.url).href;
+  await trace.click();
+  await page.waitForURL(url);
+  await page.getByRole("heading", { level: 1, name: "Trace" }).waitFor();
+  // Lines and figures arrive a moment after the answer.
+  const traceId = url.split("/").at(-1) ?? "";
+  const known = async () => {
+    const { items } = await ada.client.call(getTrace, { traceId });
+    return items.map(({ telemetry, logs }) => [telemetry !== null, logs.some(({ message }) => message === "about to fail")]);
+  };
+  await expect.poll(known, { timeout: 60_000 }).toEqual([[true, true]]);
+  await page.reload();
+  await takenOver(page);
+  const moments = (await page.getByRole("listitem").allTextContents()).join("\n");
+  expect(moments).toMatch(/The request was accepted[^]*about to fail/);
+  expect(moments).toContain("The answer was RUNTIME_ERROR");
+  expect(moments).toContain("Metered");
+  expect(await page.getByText("Cost, estimated").isVisible()).toBe(true);
+  expect(await examine(page)).toEqual([]);
 
-    await page.goto(agentPage("errors"));
-    expect(await examine(page)).toEqual([]);
-    await page.getByRole("link", { name: traceId }).click();
-    await page.waitForURL(url);
-    expect(complaints).toEqual([]);
-  },
-);
+  await visit(page, agentPage("errors"));
+  await page.getByRole("link", { name: traceId }).click();
+  await page.waitForURL(url);
+  expect(complaints).toEqual([]);
+});
 
-test("the log is read page by page, and followed live until it is paused", { timeout: 120_000 }, async () => {
+test("the log is read page by page, and followed live until it is paused", async () => {
   const complaints = complaintsOf(page);
   await tell("chatter");
-  await page.goto(agentPage("logs"));
+  await visit(page, agentPage("logs"));
   await page.getByRole("button", { name: "Follow" }).click();
   await page.getByText("New lines appear on top").waitFor();
   await tell("speak up");
@@ -225,7 +210,7 @@ test("the log is read page by page, and followed live until it is paused", { tim
   const furtherPage = async (): Promise<boolean> =>
     (await ada.client.call(listDeploymentLogs, { id: agent.deploymentId, limit: 100 })).nextCursor !== null;
   await expect.poll(furtherPage, { timeout: 60_000 }).toBe(true);
-  await page.goto(agentPage("logs"));
+  await visit(page, agentPage("logs"));
   await page.getByRole("link", { name: "Next page" }).click();
   await page.getByText("line 1", { exact: true }).waitFor();
   expect(new URL(page.url()).searchParams.has("cursor")).toBe(true);
@@ -233,12 +218,12 @@ test("the log is read page by page, and followed live until it is paused", { tim
   expect(complaints).toEqual([]);
 });
 
-test("metrics show the invocations as charts and as a table, by the deployment and range in the URL", { timeout: 120_000 }, async () => {
+test("metrics show the invocations as charts and as a table, by the deployment and range in the URL", async () => {
   const complaints = complaintsOf(page);
   const counted = async (): Promise<number> =>
     (await ada.client.call(getMetrics, { id: agent.agentId })).series.reduce((sum, { requests }) => sum + requests, 0);
   await expect.poll(counted, { timeout: 60_000 }).toBeGreaterThanOrEqual(told);
-  await page.goto(agentPage("logs"));
+  await visit(page, agentPage("logs"));
   expect(await chartFilesOf(page)).toBe(0);
   await page.getByRole("link", { name: "Metrics" }).click();
   await page.locator("[data-chart=requests] .recharts-bar-rectangle path").first().waitFor();
@@ -247,7 +232,7 @@ test("metrics show the invocations as charts and as a table, by the deployment a
   expect(Number(/In all: (\d+)/.exec((await figure.textContent()) ?? "")?.[1])).toBeGreaterThanOrEqual(told);
   await page.getByRole("heading", { name: /^Cost, estimated/ }).waitFor();
   expect(await page.getByRole("columnheader").count()).toBe(6);
-  expect(await examine(page)).toEqual([]);
+  expect(await survey(page, agentPage("metrics"), "metrics", CHARTS_SCRIPT_BYTES)).toEqual([]);
 
   await page.getByLabel("Range").selectOption("1 hour");
   await page.getByLabel("Deployment").selectOption("Version 1 (active)");
@@ -255,19 +240,18 @@ test("metrics show the invocations as charts and as a table, by the deployment a
   await page.waitForURL(/range=1h/);
   expect(new URL(page.url()).searchParams.get("deployment")).toBe(agent.deploymentId);
   await page.getByRole("columnheader", { name: "Minute" }).waitFor();
-  await page.goto(`${agentPage("metrics")}?range=90d&bucket=minute`);
+  await visit(page, `${agentPage("metrics")}?range=90d&bucket=minute`);
   await page.getByRole("alert").filter({ hasText: "Trace" }).waitFor();
-  await page.goto(`${agentPage("metrics")}?to=2026-01-02T00:00:00Z`);
+  await visit(page, `${agentPage("metrics")}?to=2026-01-02T00:00:00Z`);
   await page.getByRole("heading", { name: "No invocations in this time" }).waitFor();
   expect(complaints).toEqual([]);
 });
 
-test("somebody else's agent and trace are not there", { timeout: 120_000 }, async () => {
+test("somebody else's agent and trace are not there", async () => {
   const [failure] = (await ada.client.call(listFailedInvocations, { id: agent.agentId })).items;
-  const other = await web.open();
-  await signIn(other, web.url, grace.email);
+  const other = await web.openAs(grace);
   for (const url of [...["playground", "sessions", "logs", "metrics", "errors"].map(agentPage), `${web.url}/traces/${failure?.traceId}`]) {
-    expect((await other.goto(url))?.status()).toBe(404);
+    expect((await visit(other, url))?.status()).toBe(404);
     expect(await other.getByRole("heading", { level: 1 }).textContent()).toBe("Not found");
   }
   // A stream says in itself how it ends.
@@ -276,7 +260,7 @@ test("somebody else's agent and trace are not there", { timeout: 120_000 }, asyn
   await other.context().close();
 });
 
-test("whoever has used up the plan is told how much that was, and led to the plans", { timeout: 120_000 }, async () => {
+test("whoever has used up the plan is told how much that was, and led to the plans", async () => {
   const complaints = complaintsOf(page);
   const ask = (): Promise<unknown> => ada.client.call(invokeAgent, { agentId: agent.agentId, body: { input: { prompt: "more" } } });
   const outcome = () =>
@@ -285,10 +269,9 @@ test("whoever has used up the plan is told how much that was, and led to the pla
       (error: unknown) => (error instanceof ApiError ? error.code : error),
     );
   await expect.poll(outcome, { timeout: 60_000, interval: 50 }).toBe("LIMIT_EXCEEDED");
-  await page.goto(agentPage("playground"));
+  await visit(page, agentPage("playground"));
   await say("one more");
   await page.getByText(`${REQUESTS} of ${REQUESTS} requests in`).waitFor();
-  expect(await examine(page)).toEqual([]);
   await page.getByRole("link", { name: "Compare plans" }).click();
   await page.waitForURL(`${web.url}/plan`);
   expect(complaints).toEqual([]);

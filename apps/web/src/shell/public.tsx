@@ -5,6 +5,9 @@ import { ButtonLink } from "../ui/button.tsx";
 import { Brand } from "./brand.tsx";
 import { ThemeSwitch } from "./theme-switch.tsx";
 
+/** Pages that anybody may see are complete as they arrive: forms and links work, and no script is loaded. */
+export const handle = { scripts: false };
+
 /** Around pages that anybody may see. */
 export default function PublicShell() {
   const loaded = useRouteLoaderData<typeof rootLoader>("root");

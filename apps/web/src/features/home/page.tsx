@@ -9,8 +9,6 @@ export const meta = () => [
   { name: "description", content: "Deploy an AI agent, invoke it over HTTP, see what it uses, and roll it back." },
 ];
 
-export const handle = { scripts: false };
-
 export function loader(args: LoaderFunctionArgs) {
   if (sessionOf(args) !== null) throw redirect(paths.agents());
   return null;

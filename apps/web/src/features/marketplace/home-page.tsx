@@ -10,8 +10,6 @@ import { describePage } from "./describe-page.ts";
 import { ListingCards } from "./listing-cards.tsx";
 import { SearchBox } from "./search-form.tsx";
 
-export const handle = { scripts: false };
-
 const SHOWN = 6;
 
 export async function loader(args: LoaderFunctionArgs) {

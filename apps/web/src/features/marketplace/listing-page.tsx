@@ -20,8 +20,6 @@ import { loadStackFit } from "../../stack-fit.server.ts";
 import { StackFit } from "./stack-fit.tsx";
 import { kindNames } from "./words.ts";
 
-export const handle = { scripts: false };
-
 export async function loader(args: LoaderFunctionArgs) {
   const api = marketplaceOf(args);
   const listingId = args.params["listingId"] ?? "";

@@ -11,8 +11,6 @@ import { describePage } from "./describe-page.ts";
 import { ListingCards } from "./listing-cards.tsx";
 import { VerifiedBadge } from "./publisher-name.tsx";
 
-export const handle = { scripts: false };
-
 const PAGE_SIZE = 24;
 
 export async function loader(args: LoaderFunctionArgs) {

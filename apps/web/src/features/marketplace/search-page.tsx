@@ -16,8 +16,6 @@ import { searchLink, searchParametersOf } from "./search-link.ts";
 import { readSearchQuery, type SearchQuery, toSearchInput } from "./search-query.ts";
 import { kindNames } from "./words.ts";
 
-export const handle = { scripts: false };
-
 const PAGE_SIZE = 24;
 
 export async function loader(args: LoaderFunctionArgs) {

@@ -1,7 +1,7 @@
 import { readArchive } from "@whs/artifact";
 import { describe, expect, test } from "vitest";
-import { packFolder } from "../src/features/agents/deployments/pack-folder.ts";
-import { sortOut } from "../src/features/agents/deployments/pick-files.ts";
+import { packFolder } from "./pack-folder.ts";
+import { sortOut } from "./pick-files.ts";
 
 async function unpack(archive: Blob): Promise<Record<string, string>> {
   const found: Record<string, string> = {};
