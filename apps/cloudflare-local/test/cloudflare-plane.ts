@@ -6,9 +6,9 @@ import { join } from "node:path";
 import { openSecretStore, type SecretStore } from "@whs/platform/secrets";
 import { signV2 } from "@whs/platform/signatures";
 import { ControlPlanePeer, type ServerProcess, startServer } from "@whs/platform/testing";
-import type { RuntimeProvider } from "@whs/runtimes";
+import type { AgentCalls, RuntimeProvider } from "@whs/runtimes";
 import { type CloudflareSetup, createCloudflareApiProvider, setUpCloudflare } from "@whs/runtimes/cloudflare-api";
-import type { ConformanceTarget, ReceivedEvent, ReceivedLine } from "@whs/runtimes/conformance";
+import { type AnswerCall, callsOverHttp, type ConformanceTarget, type ReceivedEvent, type ReceivedLine } from "@whs/runtimes/conformance";
 
 const MAIN = new URL("../src/main.ts", import.meta.url).pathname;
 const ACCOUNT = "0123456789abcdef0123456789abcdef";
@@ -120,6 +120,9 @@ export class CloudflarePlane implements ConformanceTarget {
   }
   line(matches: Parameters<ConformanceTarget["line"]>[0]) {
     return this.peer.line(matches);
+  }
+  agents(answer: AnswerCall): AgentCalls {
+    return callsOverHttp(this.peer, answer);
   }
   received(): string {
     return this.peer.wire;

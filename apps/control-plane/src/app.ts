@@ -46,7 +46,7 @@ import {
   createOwnLines,
   openBuildSandbox,
 } from "./features/deployments/index.ts";
-import { bindInvocations, createGateway, openStreams } from "./features/invocations/index.ts";
+import { bindAgentCalls, bindInvocations, createGateway, openStreams } from "./features/invocations/index.ts";
 import { bindInstalls, createMarketplace, deployWhenSecretsAreSet } from "./features/installs/index.ts";
 import { createRequestLimits, recordPlans } from "./features/limits/index.ts";
 import { bindProtocols, createCardSigner, createRunningCalls } from "./features/protocols/index.ts";
@@ -301,6 +301,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
   bindOperator(bindForOperators, setUp === undefined ? undefined : () => setUp(config.publicUrl ?? addressOf(server)));
   bindDelegations(requestLimits.guardSignatures(bindForSystems, "delegation"), dependencies, gateway);
   bindTelemetry(requestLimits.guardSignatures(bindForSystems, "telemetry"), ingestion);
+  bindAgentCalls(requestLimits.guardSignatures(bindForSystems, "telemetry"), gateway);
   bindLogIngestion(requestLimits.guardSignatures(bindForSystems, "telemetry"));
   const described = [
     ...bindDescription(server, { oidcIssuer: config.oidc.issuer, publicUrl: config.publicUrl, readiness, jwks: signer.jwks }),

@@ -56,8 +56,15 @@ export interface SignedInUser {
 /** Who calls, by which credential. */
 export interface Caller {
   user: SignedInUser;
-  /** `session` for a JWT of the issuer, `token` for an API token, `delegation` for a service that acts for the user. */
-  credential: { kind: "session" } | { kind: "token"; tokenId: string; expiresAt: Date | null } | { kind: "delegation"; source: string };
+  /**
+   * `session` for a JWT of the issuer, `token` for an API token, `delegation` for a service that acts for the user, `agent` for one
+   * of the user's own agents that calls another.
+   */
+  credential:
+    | { kind: "session" }
+    | { kind: "token"; tokenId: string; expiresAt: Date | null }
+    | { kind: "delegation"; source: string }
+    | { kind: "agent"; agentId: string };
   scopes: ReadonlySet<Scope>;
 }
 
@@ -105,6 +112,8 @@ function actorOf({ user, credential }: Caller): string {
       return `token:${credential.tokenId}`;
     case "delegation":
       return `delegation:${credential.source}`;
+    case "agent":
+      return `agent:${credential.agentId}`;
   }
 }
 

@@ -12,6 +12,8 @@ export interface Keys {
   card: Buffer;
   /** An API token is `whs_` and the HMAC of this key over its id, so that it can be shown again without being stored. */
   token: Buffer;
+  /** Of the tokens by which runtimes bring calls of agents by agents. */
+  call: Buffer;
   /** The supervisors sign with it what they send of logs. */
   dataPlane: Buffer;
   /** Telemetry root keys by id; the deployment names which one its key is derived from. */
@@ -36,6 +38,7 @@ export async function openKeys(secrets: SecretStore): Promise<Keys> {
     stream: derive(root, "stream"),
     card: derive(root, "card"),
     token: derive(root, "token"),
+    call: derive(root, "call"),
     dataPlane: await ensure("system/data-plane-key"),
     currentTelemetryRootId,
     telemetryRoot(rootKeyId) {

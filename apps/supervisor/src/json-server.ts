@@ -11,6 +11,8 @@ export interface JsonRequest {
   query: URLSearchParams;
   /** Parsed body; undefined when there was none. */
   body(): Promise<unknown>;
+  /** Aborts when whoever asks goes away before it has the answer. */
+  readonly signal: AbortSignal;
 }
 /** Undefined: 204. */
 export type JsonHandler = (request: JsonRequest) => Promise<unknown>;
@@ -41,6 +43,9 @@ async function answer(options: JsonServerOptions, request: IncomingMessage, resp
       path,
       query: url.searchParams,
       body: () => readJson(request, options.maxBodyBytes),
+      get signal() {
+        return abortedWhenLeft(response);
+      },
     });
     if (result === undefined) response.writeHead(204).end();
     else send(response, 200, result);
@@ -49,6 +54,13 @@ async function answer(options: JsonServerOptions, request: IncomingMessage, resp
     if (known !== error) options.logger.error({ err: error, method: request.method, url: request.url }, "Cannot answer a request");
     send(response, STATUS[known.kind] ?? 500, { kind: known.kind, message: known.message, retryable: known.retryable });
   }
+}
+
+function abortedWhenLeft(response: ServerResponse): AbortSignal {
+  const left = new AbortController();
+  if (response.destroyed) left.abort();
+  else response.once("close", () => (response.writableFinished ? undefined : left.abort()));
+  return left.signal;
 }
 
 const STATUS: Readonly<Record<string, number>> = {

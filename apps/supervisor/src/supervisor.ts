@@ -11,6 +11,7 @@ import { openSecretStore } from "@whs/platform/secrets";
 import { assembleCell, COMPATIBILITY_DATE } from "@whs/runtimes/cell";
 import type { Described } from "@whs/runtimes/supervisor-protocol";
 import workerd from "workerd";
+import { AgentCalls } from "./agent-calls.ts";
 import { listenApi } from "./api.ts";
 import { Cells } from "./cells/cells.ts";
 import { toleranceBytes } from "./cells/storage-meter.ts";
@@ -102,6 +103,7 @@ export async function openSupervisor(config: SupervisorConfig, logger: Logger): 
     linesPerSecond: config.cell.logLinesPerSecond,
     logger,
   });
+  const agentCalls = new AgentCalls({ apiUrl: config.apiUrl, logger });
   const cells = new Cells({
     ...config.cell,
     runDir: config.runDir,
@@ -110,6 +112,7 @@ export async function openSupervisor(config: SupervisorConfig, logger: Logger): 
     config: assembly.config,
     loads,
     reports: { telemetry: (userId, records) => telemetry.report(userId, records), logs: (userId, records) => logs.report(userId, records) },
+    agentCalls,
     listenForEgress: (userId, socketPath, uid) => egress.listen(userId, socketPath, uid),
     watchdog: { intervalMs: config.cell.heartbeatMs, cpuMs: config.cell.heartbeatCpuMs, wallMs: config.cell.heartbeatWallMs },
     memoryBytes: config.cell.memoryMb * 1024 * 1024,
@@ -153,6 +156,7 @@ export async function openSupervisor(config: SupervisorConfig, logger: Logger): 
   const close = async () => {
     await closeServer(api);
     await cells.close(DRAIN_MS);
+    await agentCalls.close();
     await tenancy.close();
     await Promise.all([telemetry.close(DELIVER_MS), logs.close(DELIVER_MS)]);
     await secrets.close();

@@ -6,8 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ControlPlanePeer, type ServerProcess, startServer } from "@whs/platform/testing";
 import { openSecretStore, type SecretStore } from "@whs/platform/secrets";
-import { createWorkerdProvider, type RuntimeProvider } from "@whs/runtimes";
-import type { ConformanceTarget, ReceivedEvent, ReceivedLine } from "@whs/runtimes/conformance";
+import { type AgentCalls, createWorkerdProvider, type RuntimeProvider } from "@whs/runtimes";
+import { type AnswerCall, callsOverHttp, type ConformanceTarget, type ReceivedEvent, type ReceivedLine } from "@whs/runtimes/conformance";
 
 const MAIN = new URL("../src/main.ts", import.meta.url).pathname;
 
@@ -112,6 +112,9 @@ export class DataPlane implements ConformanceTarget {
   }
   line(matches: Parameters<ConformanceTarget["line"]>[0]) {
     return this.peer.line(matches);
+  }
+  agents(answer: AnswerCall): AgentCalls {
+    return callsOverHttp(this.peer, answer);
   }
   received(): string {
     return this.peer.wire;

@@ -19,8 +19,8 @@ export async function callFetchAgent(
   waitUntil: FetchContext["waitUntil"],
   stream: boolean,
 ): Promise<Answer> {
-  const { session, signal, traceId, tools } = args;
-  const response = await agent.fetch(invokeRequest(args, stream), args.env, { waitUntil, session, signal, traceId, tools });
+  const { session, signal, traceId, tools, agents } = args;
+  const response = await agent.fetch(invokeRequest(args, stream), args.env, { waitUntil, session, signal, traceId, tools, agents });
   if (!(response instanceof Response)) throw new TypeError("The agent's fetch must return a Response.");
   if (!response.ok) {
     const text = response.body === null ? "" : await textUpTo(response.body, MAX_ERROR_TEXT);

@@ -1,3 +1,4 @@
+import { createAgents, type SendAgentCall } from "./agents.ts";
 import { AnswerError, readAnswer, type AnswerResult, type AnswerSink } from "./answer.ts";
 import { callFetchAgent } from "./fetch-agent.ts";
 import type { Agent, FetchAgent, FetchContext, InvokeArguments, Tools } from "./types.ts";
@@ -9,13 +10,15 @@ export class ModuleShapeError extends Error {
 
 export type LoadedAgent = { form: "invoke"; agent: Agent<never> } | { form: "fetch"; agent: FetchAgent<never> };
 
-export interface Invocation extends Omit<InvokeArguments<never>, "env" | "tools"> {
+export interface Invocation extends Omit<InvokeArguments<never>, "env" | "tools" | "agents"> {
   env: unknown;
   waitUntil: FetchContext["waitUntil"];
   /** Whether the caller wants pieces as they come. */
   stream: boolean;
   /** None unless told. */
   tools?: Tools;
+  /** Brings a call to the platform; where it is absent, agents are told that nobody can be called. */
+  callAgent?: SendAgentCall | undefined;
 }
 
 /** The agent in a module's namespace: a default export with `invoke` or `fetch`, or exports of these names. */
@@ -32,11 +35,16 @@ export function findAgent(module: Readonly<Record<string, unknown>>): LoadedAgen
 
 /** Runs one invocation to its end. @throws what the agent threw, AnswerError, or the signal's reason. */
 export async function runInvocation(loaded: LoadedAgent, invocation: Invocation, sink: AnswerSink): Promise<AnswerResult> {
-  const { waitUntil, stream, tools = {}, ...args } = invocation;
+  const { waitUntil, stream, tools = {}, callAgent, ...args } = invocation;
+  const { agents, end } = createAgents(callAgent, args.signal);
   // What `env` holds is the author's declaration; nothing here looks into it.
-  const typed = { ...args, tools } as InvokeArguments<never>;
-  if (loaded.form === "invoke") return readAnswer(loaded.agent.invoke(typed), sink);
-  return readAnswer(callFetchAgent(loaded.agent, typed, waitUntil, stream), sink);
+  const typed = { ...args, tools, agents } as InvokeArguments<never>;
+  try {
+    if (loaded.form === "invoke") return await readAnswer(loaded.agent.invoke(typed), sink);
+    return await readAnswer(callFetchAgent(loaded.agent, typed, waitUntil, stream), sink);
+  } finally {
+    end();
+  }
 }
 
 /** Longest message of an agent's error that is passed on, in UTF-16 units. */

@@ -46,6 +46,45 @@ export interface InvokeArguments<Env = Record<string, string>> {
   options: InvokeOptions;
   /** Tools that the platform runs beside the agent; each is there when the manifest asks for it and the plan includes it. */
   tools: Tools;
+  /** Other agents of the same owner. */
+  agents: Agents;
+}
+
+/** Calls other agents of the same owner. What a call uses counts as any invocation of the called agent does. */
+export interface Agents {
+  /**
+   * Waits for the whole answer. Up to 8 calls of an invocation run at once, further ones wait for their turn; what is still
+   * open when the invocation ends is ended with it. What fails is thrown as an {@link AgentCallError}.
+   * @param agent its name or its id
+   * @param request a text stands for `{ input: { prompt } }`
+   */
+  invoke(agent: string, request: string | AgentRequest): Promise<AgentAnswer>;
+}
+
+/** The body of invoke/v1. */
+export interface AgentRequest {
+  input: { prompt: string } | { messages: readonly Message[] };
+  /** One of the called agent's. Without it the call goes on with the session that belongs to the caller's own. */
+  sessionId?: string;
+  options?: InvokeOptions;
+}
+
+/** The answer of invoke/v1. */
+export interface AgentAnswer {
+  output: { text: string; messages?: readonly Message[] | undefined };
+  /** Absent where the called agent is stateless. */
+  sessionId?: string | undefined;
+  usage: { tokens: number; tokensEstimated: boolean; computeMs: number; toolCalls: number };
+  traceId: string;
+}
+
+/** Why a call failed. Told from other errors by its `name`. */
+export interface AgentCallError extends Error {
+  name: "AgentCallError";
+  /** A stable code of the API, such as `NOT_FOUND`, `LIMIT_EXCEEDED`, `RATE_LIMITED` or `RUNTIME_ERROR`. */
+  code: string;
+  /** Whether another try may succeed. */
+  retryable: boolean;
 }
 
 export interface Tools {
@@ -149,6 +188,7 @@ export interface FetchContext {
   signal: AbortSignal;
   traceId: string;
   tools: Tools;
+  agents: Agents;
 }
 
 /** Any web-standard handler is an agent too: it gets `POST /invoke` with the invoke/v1 body. */

@@ -3,8 +3,17 @@
  * Longer than a file usually is: one suite, read from top to bottom, is the provider's contract.
  */
 import { agentManifestSchema, type AgentManifest } from "@whs/artifact";
+import { type AgentCallOutcome, MAX_OPEN_CALLS } from "@whs/agent/runtime";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type DeployInput, type InvokeInput, type InvokeOutput, ProviderError, type RuntimeProvider, type SecretRefs } from "./port.ts";
+import {
+  type AgentCalls,
+  type DeployInput,
+  type InvokeInput,
+  type InvokeOutput,
+  ProviderError,
+  type RuntimeProvider,
+  type SecretRefs,
+} from "./port.ts";
 
 /** A telemetry event as it arrived at the control plane, its signature verified. */
 export interface ReceivedEvent {
@@ -41,10 +50,28 @@ export interface ConformanceTarget {
   event(eventId: string): Promise<ReceivedEvent>;
   /** The first log line that `matches`; rejects when none arrives in time. */
   line(matches: (line: ReceivedLine) => boolean): Promise<ReceivedLine>;
+  /** What an invocation gets that may call other agents; `answer` is what the control plane does with a call. */
+  agents(answer: AnswerCall): AgentCalls;
   /** Everything that was received, as text, to search for what must not be in it. */
   received(): string;
   telemetry: { rootKeyId: string; keyVersion: number };
   close(): Promise<void>;
+}
+
+/** `ended` aborts when nobody waits for the outcome any more. */
+export type AnswerCall = (call: unknown, ended: AbortSignal) => Promise<AgentCallOutcome>;
+
+/** Calls that reach a control plane over HTTP, at a peer that knows them by their token. */
+export function callsOverHttp(
+  { agentCalls }: { agentCalls: Map<string, (call: unknown, left: AbortSignal) => Promise<{ status: number; body: unknown }>> },
+  answer: AnswerCall,
+): AgentCalls {
+  const token = unique("call");
+  agentCalls.set(token, async (call, left) => {
+    const outcome = await answer(call, left);
+    return outcome.ok ? { status: 200, body: outcome.answer } : { status: 409, body: { error: outcome.error } };
+  });
+  return { token: () => token, carryOut: () => Promise.reject(new Error("This runtime asks the control plane itself.")) };
 }
 
 const ECHO = `export default { invoke({ messages }) { return "echo: " + messages.at(-1).content; } };`;
@@ -507,6 +534,104 @@ export function runtimeConformance(name: string, setup: () => Promise<Conformanc
           ({ deploymentId, message }) => deploymentId === made.ref().deploymentId && message === "agent was told to stop",
         );
         expect(line.agentId).toBe(made.ref().agentId);
+      });
+    });
+
+    describe("agents that call agents", () => {
+      const usage = { tokens: 1, tokensEstimated: true, computeMs: 1, toolCalls: 0 };
+      const said = (text: string): AgentCallOutcome => ({ ok: true, answer: { output: { text }, usage, traceId: "trc_called" } });
+      /** Whoever calls "helper" is answered when the call is ended; "other" answers once there is such a call. */
+      const patient = () => {
+        const begun = Promise.withResolvers<void>();
+        const ended = Promise.withResolvers<void>();
+        const agents = target.agents(async (call, signal) => {
+          if ((call as { agent: string }).agent === "other") return begun.promise.then(() => said("the other call has begun"));
+          const told = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+          begun.resolve();
+          await told;
+          ended.resolve();
+          return said("too late");
+        });
+        return { agents, begun: begun.promise, ended: ended.promise };
+      };
+
+      test("a call bears what the agent asks and brings the whole answer, in a new session, a kept one and a stream", async () => {
+        const made = await agent(
+          `export default { async invoke({ agents, messages, session }) {
+            await session.storage.put("k", 1);
+            const options = { maxSteps: 2 };
+            const [short, long] = await Promise.all([agents.invoke("helper", "hi"), agents.invoke("agt_1", { input: { messages }, sessionId: "ses_1", options })]);
+            return JSON.stringify([short, long.output.text]);
+          } };`,
+          { sessionful: true },
+        );
+        const calls: unknown[] = [];
+        const agents = target.agents(async (call) => {
+          calls.push(call);
+          return said("grüße 👋");
+        });
+        const more = { agents, providerSessionId: "ses_calls" };
+        const answers = [await made.invoke("x", more), await made.invoke("x", more), (await made.stream("x", more)).result];
+        const answer = { output: { text: "grüße 👋" }, usage, traceId: "trc_called" };
+        for (const { output } of answers) expect(JSON.parse(output.text)).toEqual([answer, "grüße 👋"]);
+        const messages = [{ role: "user", content: "x" }];
+        expect(calls).toHaveLength(6);
+        expect(calls).toContainEqual({ agent: "helper", request: { input: { prompt: "hi" } } });
+        expect(calls).toContainEqual({ agent: "agt_1", request: { input: { messages }, sessionId: "ses_1", options: { maxSteps: 2 } } });
+      });
+
+      test("a web-standard handler calls by its context; what fails is thrown with its code; without leave nobody is called", async () => {
+        const made = await agent(`export default { async fetch(_request, _env, { agents }) {
+          const error = await agents.invoke("helper", "hi").catch((thrown) => thrown);
+          return Response.json({ text: [error.name, error.code, error.retryable, error.message].join("|") });
+        } };`);
+        const error = { code: "LIMIT_EXCEEDED", message: "No requests are left.", retryable: false };
+        const agents = target.agents(async () => ({ ok: false, error }));
+        expect((await made.invoke("x", { agents })).output.text).toBe("AgentCallError|LIMIT_EXCEEDED|false|No requests are left.");
+        expect((await made.invoke("x")).output.text).toMatch(/^AgentCallError\|UNAVAILABLE\|false\|/);
+      });
+
+      test("as many calls run at once as may, and the others follow", async () => {
+        const made = await agent(`export default { async invoke({ agents }) {
+          const answers = await Promise.all(Array.from({ length: 20 }, (_, n) => agents.invoke("helper", String(n))));
+          return answers.map(({ output }) => output.text).join();
+        } };`);
+        let open = 0;
+        let most = 0;
+        const full = Promise.withResolvers<void>();
+        const agents = target.agents(async (call) => {
+          open += 1;
+          most = Math.max(most, open);
+          if (open === MAX_OPEN_CALLS) full.resolve();
+          await full.promise;
+          open -= 1;
+          return said((call as { request: { input: { prompt: string } } }).request.input.prompt);
+        });
+        expect((await made.invoke("x", { agents })).output.text).toBe(Array.from({ length: 20 }, (_, n) => n).join());
+        expect(most).toBe(MAX_OPEN_CALLS);
+      });
+
+      test("a cancelled invocation ends its calls", async () => {
+        const made = await agent(
+          `export default { invoke: ({ agents }) => agents.invoke("helper", "hi").then(({ output }) => output.text) };`,
+        );
+        const { agents, begun, ended } = patient();
+        const stop = new AbortController();
+        const running = failure(made.invoke("x", { agents, signal: stop.signal }));
+        await begun;
+        stop.abort();
+        expect(await running).toMatchObject({ kind: "runtime", message: expect.stringMatching(/cancelled/) });
+        await ended;
+      });
+
+      test("a call that nobody waits for ends with its invocation", async () => {
+        const made = await agent(`export default { async invoke({ agents }) {
+          agents.invoke("helper", "hi").catch(() => {});
+          return (await agents.invoke("other", "hi")).output.text;
+        } };`);
+        const { agents, ended } = patient();
+        expect((await made.invoke("x", { agents })).output.text).toBe("the other call has begun");
+        await ended;
       });
     });
 

@@ -1,3 +1,4 @@
+import type { AgentCallOutcome } from "@whs/agent/runtime";
 import type { AgentManifest } from "@whs/artifact";
 
 /**
@@ -125,6 +126,8 @@ export interface InvokeInput extends DeploymentRef {
   options: InvokeOptions;
   /** Tools of the platform that the agent may use in this invocation; absent: none. */
   tools?: ToolGrant;
+  /** How the agent calls others of its owner; absent: it cannot. */
+  agents?: AgentCalls;
   /** Opaque to the provider's clients; absent on stateless agents. */
   providerSessionId?: string;
   /** Whether the caller goes on with a session: one that the runtime no longer has is then expired, not begun anew. */
@@ -134,6 +137,13 @@ export interface InvokeInput extends DeploymentRef {
   /** Aborting tells the runtime to stop. */
   signal: AbortSignal;
   timeoutMs: number;
+}
+/** The right of one invocation to call other agents, in two forms: a runtime uses the one that suits it. */
+export interface AgentCalls {
+  /** For parts of a runtime that ask the control plane themselves, until the invocation's time is over. Not for agent code. */
+  token(): string;
+  /** Carries a call out from here. The call may be anything; it is checked. `ended` ends what it began. Never throws. */
+  carryOut(call: unknown, ended: AbortSignal): Promise<AgentCallOutcome>;
 }
 export interface ToolGrant {
   codeInterpreter: boolean;

@@ -15,6 +15,7 @@ const bindingSchema = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("secret_text"), name: bindingName, text: z.string().max(5 * 1024) }),
   z.strictObject({ type: z.literal("json"), name: bindingName, json: z.json() }),
   z.strictObject({ type: z.literal("dispatch_namespace"), name: bindingName, namespace: scriptNameSchema }),
+  z.strictObject({ type: z.literal("service"), name: bindingName, service: scriptNameSchema, entrypoint: className.optional() }),
   z.strictObject({
     type: z.literal("durable_object_namespace"),
     name: bindingName,

@@ -61,6 +61,12 @@ function requireReferences(store: ScriptStore, script: Script): void {
       if (store.namespaceCreatedOn(binding.namespace) === undefined)
         throw new ApiFailure(400, 10082, `The dispatch namespace ${binding.namespace} does not exist.`);
     }
+    if (binding.type === "service" && store.find({ namespace: null, script: binding.service }) === undefined)
+      throw new ApiFailure(
+        400,
+        10143,
+        `Could not resolve service binding '${binding.name}'. Target script '${binding.service}' not found.`,
+      );
     if (binding.type !== "durable_object_namespace") continue;
     const owner =
       binding.script_name === undefined

@@ -2,7 +2,15 @@
 import { type CellContext, WorkerEntrypoint } from "cloudflare:workers";
 import type { EdgeEnv } from "./env.ts";
 import { currentVersion, loadVersion } from "./loads.ts";
-import { MISSING_HEADER, nameKey, type ObjectClass, type Probe, SCRIPT_HEADER, type ScriptName } from "./protocol.ts";
+import {
+  MISSING_HEADER,
+  nameKey,
+  type ObjectClass,
+  type Probe,
+  SCRIPT_HEADER,
+  type ScriptName,
+  type ServiceEntrypoint,
+} from "./protocol.ts";
 
 export { LocalObject } from "./local-object.ts";
 
@@ -16,6 +24,17 @@ export class Dispatch extends WorkerEntrypoint<EdgeEnv, { namespace: string }> {
     if (version === null) return new Response(null, { status: 404, headers: { [MISSING_HEADER]: "1" } });
     const script = loadVersion(this.env, this.ctx, version).getEntrypoint();
     return kept(this.ctx, script.fetch(new Request(request, { headers }), { signal: request.signal }));
+  }
+}
+
+/** Behind a binding to another Worker of the account. Requests alone: it offers no methods. */
+export class Service extends WorkerEntrypoint<EdgeEnv, ServiceEntrypoint> {
+  async fetch(request: Request): Promise<Response> {
+    const { script, entrypoint } = this.ctx.props;
+    const version = await currentVersion(this.env, { namespace: null, script });
+    if (version === null) throw new Error("Worker not found.");
+    const worker = loadVersion(this.env, this.ctx, version).getEntrypoint(entrypoint);
+    return kept(this.ctx, worker.fetch(request, { signal: request.signal }));
   }
 }
 

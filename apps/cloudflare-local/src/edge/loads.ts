@@ -23,11 +23,15 @@ export function loadVersion(env: EdgeEnv, context: Pick<CellContext, "exports">,
       compatibilityFlags: code.compatibilityFlags,
       mainModule: LOCAL_MAIN,
       modules: { ...modules(code), ...surround(code) },
-      env: { ...code.values, ...standIns(context, code) },
+      env: { ...code.values, ...services(context, code), ...standIns(context, code) },
       globalOutbound: isOwn ? env.ANYWHERE : env.INTERNET,
       tails: code.tailConsumers.length === 0 ? [] : [entrypoint(context, "LogTail", tailProps(code))],
     };
   });
+}
+
+function services(context: Pick<CellContext, "exports">, code: VersionCode): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(code.services).map(([name, props]) => [name, entrypoint(context, "Service", props)]));
 }
 
 function standIns(context: Pick<CellContext, "exports">, code: VersionCode): Record<string, unknown> {

@@ -24,9 +24,17 @@ export interface VersionCode {
   dispatchNamespaces: Readonly<Record<string, string>>;
   /** Classes of Durable Objects by binding. */
   objectNamespaces: Readonly<Record<string, ObjectClass>>;
+  /** Entrypoints of the account's own Workers by binding. */
+  services: Readonly<Record<string, ServiceEntrypoint>>;
   tags: readonly string[];
   /** Own Workers that receive what this script writes. */
   tailConsumers: readonly string[];
+}
+
+export interface ServiceEntrypoint {
+  script: string;
+  /** The default one where it is absent. */
+  entrypoint?: string | undefined;
 }
 
 export interface ObjectClass extends ScriptName {

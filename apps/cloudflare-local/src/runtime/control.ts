@@ -77,6 +77,11 @@ function versionCode({ name, metadata, bindings, modules }: Script, secrets: Rea
         return [[binding.name, { ...owner, className }]];
       }),
     ),
+    services: Object.fromEntries(
+      bindings.flatMap((binding) =>
+        binding.type === "service" ? [[binding.name, { script: binding.service, entrypoint: binding.entrypoint }]] : [],
+      ),
+    ),
     tags: metadata.tags ?? [],
     tailConsumers: (metadata.tail_consumers ?? []).map(({ service }) => service),
   };

@@ -1,10 +1,11 @@
 import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Server } from "node:http";
-import type { InvocationRecord, LogRecord, SessionList } from "@whs/runtimes/cell";
+import type { AgentCallOrder, InvocationRecord, LogRecord, SessionList } from "@whs/runtimes/cell";
 import { ProviderError } from "@whs/runtimes";
 import { isSystemError } from "@whs/platform/durable-files";
 import type { Logger } from "@whs/platform/log";
+import type { AgentCalls } from "../agent-calls.ts";
 import { type JsonRequest, listenJson } from "../json-server.ts";
 import type { Loads } from "../deployments/loads.ts";
 import type { StorageMeter } from "./storage-meter.ts";
@@ -29,6 +30,7 @@ export interface CellControlOptions {
   uid: number | null;
   loads: Loads;
   reports: Reports;
+  agentCalls: AgentCalls;
   storage: StorageMeter;
   fileTurns: Turns;
   /** Whatever the cell asks for shows that it is alive. */
@@ -46,6 +48,7 @@ export function listenForCell({
   uid,
   loads,
   reports,
+  agentCalls,
   storage,
   fileTurns,
   onRequest,
@@ -58,6 +61,7 @@ export function listenForCell({
     if (noun === "loads") return loads.code(userId, first);
     if (noun === "telemetry") return reports.telemetry(userId, (await request.body()) as InvocationRecord[]);
     if (noun === "logs") return reports.logs(userId, (await request.body()) as LogRecord[]);
+    if (noun === "agent-calls") return agentCalls.carryOut((await request.body()) as AgentCallOrder, request.signal);
     if (noun === "sessions" && first === "") return listSessions(paths, storage);
     if (noun === "sessions" && AGENT_ID.test(first) && OBJECT_ID.test(second)) {
       return fileTurns.run(() => (request.method === "PUT" ? noteSession(paths, first, second) : forgetSession(paths, first, second)));

@@ -7,6 +7,7 @@ import type { Server } from "node:http";
 import type { Heartbeat } from "@whs/runtimes/cell";
 import type { Logger } from "@whs/platform/log";
 import { closeServer } from "@whs/platform/sandbox";
+import type { AgentCalls } from "../agent-calls.ts";
 import type { Loads } from "../deployments/loads.ts";
 import { isRunning, openFiles, residentBytes } from "../process-info.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
@@ -24,6 +25,7 @@ export interface CellDependencies {
   config: Buffer;
   loads: Loads;
   reports: Reports;
+  agentCalls: AgentCalls;
   listenForEgress(userId: string, socketPath: string, uid: number | null): Promise<Server>;
   watchdog: WatchdogLimits;
   idleMs: number;
@@ -107,7 +109,7 @@ export class Cell {
 
   /** @throws Error when the process cannot be started. */
   static async start(userId: string, paths: TenantPaths, dependencies: CellDependencies): Promise<Cell> {
-    const { sandbox, loads, reports, logger } = dependencies;
+    const { sandbox, loads, reports, agentCalls, logger } = dependencies;
     await killLeftover(paths, logger);
     await prepareDirectories(paths, sandbox.cellUid);
     const storage = new StorageMeter(paths.sessionsDir, dependencies.storageBytes);
@@ -115,7 +117,7 @@ export class Cell {
     const signsOfLife = new EventEmitter<{ sign: [] }>();
     const onRequest = () => signsOfLife.emit("sign");
     const servers = await Promise.all([
-      listenForCell({ userId, paths, uid: sandbox.cellUid, loads, reports, storage, fileTurns, onRequest, logger }),
+      listenForCell({ userId, paths, uid: sandbox.cellUid, loads, reports, agentCalls, storage, fileTurns, onRequest, logger }),
       dependencies.listenForEgress(userId, paths.egressSocket, sandbox.cellUid),
     ]);
     try {

@@ -48,6 +48,13 @@ export const invokeRequestSchema = z.strictObject({
 });
 export type InvokeRequest = z.output<typeof invokeRequestSchema>;
 
+/** A call of one agent by another, which is named by name or id. The trace is the caller's. */
+export const agentCallBody = z.strictObject({
+  agent: z.string().min(1).max(128),
+  request: invokeRequestSchema.omit({ metadata: true }),
+});
+export type AgentCall = z.output<typeof agentCallBody>;
+
 export const usageSchema = z.object({
   tokens: z.number(),
   tokensEstimated: z.boolean(),

@@ -14,6 +14,8 @@ export class ControlPlanePeer<Event extends { eventId: string; deploymentId: str
   readonly badSignatures: string[] = [];
   /** Everything that came over the wire. */
   wire = "";
+  /** Who answers the calls of agents by agents, by the token of the invocation that calls. `left` aborts when the caller leaves. */
+  readonly agentCalls = new Map<string, (call: unknown, left: AbortSignal) => Promise<{ status: number; body: unknown }>>();
   /** While set, every request is answered with this status. */
   outage: number | null = null;
   private readonly keys: { telemetryRoot: Buffer; dataPlane: Buffer };
@@ -32,7 +34,9 @@ export class ControlPlanePeer<Event extends { eventId: string; deploymentId: str
 
   async listen(port = 0): Promise<void> {
     const server = createServer((request, response) => {
-      void this.answer(request).then(({ status, body }) =>
+      const left = new AbortController();
+      response.once("close", () => (response.writableFinished ? undefined : left.abort()));
+      void this.answer(request, left.signal).then(({ status, body }) =>
         response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body)),
       );
     });
@@ -71,14 +75,21 @@ export class ControlPlanePeer<Event extends { eventId: string; deploymentId: str
     }
   }
 
-  private async answer(request: IncomingMessage): Promise<{ status: number; body: unknown }> {
+  private async answer(request: IncomingMessage, left: AbortSignal): Promise<{ status: number; body: unknown }> {
     const chunks: Buffer[] = [];
     for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
     const body = Buffer.concat(chunks);
     this.wire += body.toString("utf8");
+    if (request.url === "/v1/internal/agent-calls") return this.takeCall(request, body, left);
     const answer = this.take(request, body);
     for (const wake of this.watchers.splice(0)) wake();
     return answer;
+  }
+
+  private async takeCall(request: IncomingMessage, body: Buffer, left: AbortSignal): Promise<{ status: number; body: unknown }> {
+    const answer = this.agentCalls.get(String(request.headers["x-whs-call-token"]));
+    if (this.outage !== null || answer === undefined) return { status: this.outage ?? 401, body: {} };
+    return answer(JSON.parse(body.toString("utf8")), left);
   }
 
   private take(request: IncomingMessage, body: Buffer): { status: number; body: unknown } {

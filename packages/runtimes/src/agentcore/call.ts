@@ -3,7 +3,7 @@ import { cancelledBefore, countCharacters, Deadline } from "../cloudflare/cell-c
 import { type InvokeInput, type InvokeOutput, type InvokeStreamEvent, type InvokeUsage, type Message, ProviderError } from "../port.ts";
 import { type AnswerPart, readAnswer } from "./answer-stream.ts";
 import type { Container, ContainerAnswer, Containers } from "./container.ts";
-import { type InvocationRequest, MAX_OPEN_ORDERS, type WrapperLine } from "./protocol.ts";
+import { type InvocationRequest, MAX_OPEN_ORDERS, type ToolOrder, type ToolOutcome, type WrapperLine } from "./protocol.ts";
 import type { ToolFigures, ToolUse } from "./tool-use.ts";
 
 /** What is metered of an invocation that reached the runtime. */
@@ -42,6 +42,8 @@ export class Call {
   private readonly surroundings: CallSurroundings;
   private readonly isStream: boolean;
   private readonly transport = new AbortController();
+  /** Ends the agent's calls of other agents. */
+  private readonly orders = new AbortController();
   private readonly startedAt = performance.now();
   private readonly texts: string[] = [];
   private container: Container;
@@ -103,6 +105,7 @@ export class Call {
     const { tools } = this.surroundings;
     // Whatever the agent did not wait for ends with it, before it is counted.
     const toolsEnd = tools?.stop();
+    this.orders.abort();
     const usage = this.output?.usage ?? this.usage(null, 0);
     if (reached) this.surroundings.record({ usage, tools: tools?.figures() ?? noTools, failed: this.hasFailed() });
     this.surroundings.done(
@@ -130,31 +133,39 @@ export class Call {
       ...(providerSessionId === undefined ? {} : { sessionId: providerSessionId }),
       options,
       metadata: { traceId, ...(traceparent === undefined ? {} : { traceparent }) },
-      whs: { kind: "invoke", eventId, timeoutMs, ...(continuesSession === true ? { continues: true } : {}), ...this.toolMembers() },
+      whs: { kind: "invoke", eventId, timeoutMs, ...(continuesSession === true ? { continues: true } : {}), ...this.orderMembers() },
     };
     return this.surroundings.containers.send(this.container, request, {
       signal: this.transport.signal,
-      // Orders to tools come as events, also where the caller waits for the whole answer.
-      stream: this.isStream || this.surroundings.tools !== null,
+      // Orders come as events, also where the caller waits for the whole answer.
+      stream: this.isStream || this.takesOrders,
       ...(traceparent === undefined ? {} : { traceparent }),
     });
   }
 
-  private toolMembers(): Partial<InvocationRequest["whs"]> {
+  private orderMembers(): Partial<InvocationRequest["whs"]> {
     const { tools } = this.surroundings;
-    return tools === null ? {} : { tools: tools.names, ...(this.isStream ? {} : { whole: true }) };
+    return {
+      ...(tools === null ? {} : { tools: tools.names }),
+      ...(this.input.agents === undefined ? {} : { agents: true }),
+      ...(this.takesOrders && !this.isStream ? { whole: true } : {}),
+    };
   }
 
-  /** Carries out what the agent asks of a tool, and brings it what came of it. */
-  private async useTool(id: number, order: unknown): Promise<void> {
-    const { tools, containers } = this.surroundings;
-    if (tools === null || this.stopped !== null) return;
+  private get takesOrders(): boolean {
+    return this.surroundings.tools !== null || this.input.agents !== undefined;
+  }
+
+  /** Carries out what the agent asks of a tool or of another agent, and brings it what came of it. */
+  private async takeOrder(id: number, order: unknown): Promise<void> {
+    const { containers } = this.surroundings;
+    if (!this.takesOrders || this.stopped !== null) return;
     // Twice what our wrapper lets open: an answer may still be on its way back when the next order comes.
     if (this.openOrders >= 2 * MAX_OPEN_ORDERS)
-      return this.stop(new ProviderError("runtime", "The agent's container asks for too many tools at once.", { retryable: false }));
+      return this.stop(new ProviderError("runtime", "The agent's container asks for too much at once.", { retryable: false }));
     this.openOrders += 1;
     try {
-      const outcome = await tools.carryOut(order);
+      const outcome = await this.outcomeOf(order);
       if (this.ended || this.stopped !== null) return;
       await containers.ask(this.container, { whs: { kind: "tool", eventId: this.input.eventId, id, outcome } }, TOOL_ANSWER_MS);
     } catch {
@@ -165,13 +176,22 @@ export class Call {
     }
   }
 
+  private async outcomeOf(order: unknown): Promise<ToolOutcome> {
+    const { agents } = this.input;
+    if (agents !== undefined && isAgentCall(order)) {
+      const { agent, request } = order;
+      return { ok: true, value: await agents.carryOut({ agent, request }, this.orders.signal) };
+    }
+    return this.surroundings.tools?.carryOut(order) ?? { ok: false, message: "The agent may not use this tool." };
+  }
+
   private take(part: AnswerPart): Promise<void> | undefined {
     switch (part.type) {
       case "lines":
         this.surroundings.lines(part.lines);
         return;
       case "tool":
-        void this.useTool(part.id, part.order);
+        void this.takeOrder(part.id, part.order);
         return;
       case "error":
         this.error = failureOf(part);
@@ -235,6 +255,7 @@ export class Call {
     this.release();
     this.wakeReader?.();
     void this.surroundings.tools?.stop();
+    this.orders.abort();
     void this.cancel();
   }
 
@@ -266,6 +287,11 @@ function failureOf({ message, retryable, reason }: Extract<AnswerPart, { type: "
   if (reason === "session") return new ProviderError("session", "Session expired.", { retryable: false });
   if (reason === "timeout") return new ProviderError("timeout", "The agent did not answer in time.", { retryable: true });
   return new ProviderError("runtime", message, { retryable });
+}
+
+/** What it says is not checked: whoever carries it out does. */
+function isAgentCall(order: unknown): order is Extract<ToolOrder, { kind: "call" }> {
+  return typeof order === "object" && order !== null && "kind" in order && order.kind === "call";
 }
 
 /** The container's own idle time ends it then. */

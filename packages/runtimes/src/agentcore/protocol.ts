@@ -2,7 +2,7 @@
  * What passes between the adapter (trusted) and the wrapper in an agent's container (untrusted: agent code shares its process).
  * The wrapper answers plain invoke/v1 callers too; the adapter's requests bear a `whs` member, its answers another one.
  */
-import type { InvokeOptions, Message } from "@whs/agent";
+import type { AgentRequest, InvokeOptions, Message } from "@whs/agent";
 
 /** Where the image keeps the wrapper, the agent and what the wrapper has to know of it. */
 export const IMAGE_ROOT = "opt/whs";
@@ -29,9 +29,17 @@ export interface InvocationRequest {
   metadata: { traceId: string; traceparent?: string };
   /**
    * `continues`: the session has been here before, or it has expired. `tools`: what the agent may ask for, in a stream of events;
-   * `whole`: the caller itself waits for the whole answer.
+   * `agents`: that it may call others, likewise; `whole`: the caller itself waits for the whole answer.
    */
-  whs: { kind: "invoke"; eventId: string; timeoutMs: number; continues?: boolean; tools?: readonly ToolName[]; whole?: boolean };
+  whs: {
+    kind: "invoke";
+    eventId: string;
+    timeoutMs: number;
+    continues?: boolean;
+    tools?: readonly ToolName[];
+    agents?: boolean;
+    whole?: boolean;
+  };
 }
 export type ToolName = "codeInterpreter" | "browser";
 export type WrapperRequest =
@@ -77,14 +85,15 @@ export interface WrapperFailure {
   reason: "cancelled" | "timeout" | "session" | "agent" | "request";
 }
 
-/** What an agent asks of a tool. Bytes are in base64. */
+/** What an agent asks of a tool, or of another agent (`call`). Bytes are in base64. */
 export type ToolOrder =
   | { kind: "run"; language: "python" | "javascript" | "typescript"; code: string; timeoutSeconds: number }
   | { kind: "writeFiles"; files: readonly { path: string; base64: string }[] }
   | { kind: "readFiles"; paths: readonly string[] }
   | { kind: "open"; url: string; timeoutSeconds: number }
   | { kind: "evaluate"; expression: string; timeoutSeconds: number }
-  | { kind: "screenshot" };
+  | { kind: "screenshot" }
+  | { kind: "call"; agent: string; request: AgentRequest };
 /** Orders of one invocation that may be open at once; the wrapper refuses more. */
 export const MAX_OPEN_ORDERS = 64;
 /** Event `tool`: the adapter carries it out, and answers by another request. */
@@ -92,6 +101,7 @@ export interface ToolEvent {
   id: number;
   order: ToolOrder;
 }
+/** The value of a call is an AgentCallOutcome. */
 export type ToolOutcome = { ok: true; value: unknown } | { ok: false; message: string };
 
 /** Events of a stream: `delta`*, `lines`* and `tool`* between them, then one of `done` and `error`. */

@@ -1,5 +1,6 @@
 /** The hot path: straight from the gateway to a tenant's cell, without the supervisor in between. */
 import { type Dispatcher, Pool } from "undici";
+import { CALL_TOKEN_HEADER } from "../agent-calls.ts";
 import { type InvokeInput, type InvokeOutput, type Message, ProviderError } from "../port.ts";
 import { type CellFailure, decodeUsage, FIGURES_HEADER, MAX_WIRE_BYTES } from "./cell/answers.ts";
 
@@ -46,13 +47,21 @@ export class CellClient {
 }
 
 export function dispatchOptions(verb: "invoke" | "stream", input: InvokeInput): Dispatcher.DispatchOptions {
-  const { deploymentId, eventId, traceId, timeoutMs, providerSessionId, messages, options, traceparent } = input;
+  const { deploymentId, eventId, traceId, timeoutMs, providerSessionId, messages, options } = input;
   const session = providerSessionId === undefined ? "" : `/${encodeURIComponent(providerSessionId)}`;
   return {
     method: "POST",
     path: `/${verb}/${deploymentId}/${eventId}/${encodeURIComponent(traceId)}/${countCharacters(messages)}/${timeoutMs}${session}`,
     body: JSON.stringify({ messages, options }),
-    headers: traceparent === undefined ? null : { traceparent },
+    headers: contextHeaders(input),
+  };
+}
+
+/** What goes with an invocation beside what it says. */
+export function contextHeaders({ traceparent, agents }: InvokeInput): Record<string, string> {
+  return {
+    ...(traceparent === undefined ? {} : { traceparent }),
+    ...(agents === undefined ? {} : { [CALL_TOKEN_HEADER]: agents.token() }),
   };
 }
 

@@ -1,4 +1,4 @@
-export { actFor } from "./act-for.ts";
+export { actFor, actForAgent } from "./act-for.ts";
 export { createAuthenticator } from "./authenticate.ts";
 export { createJwtVerifier } from "@whs/platform/identity";
 export { requireScope } from "./require-scope.ts";

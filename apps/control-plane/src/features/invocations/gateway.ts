@@ -2,12 +2,16 @@ import { createSessionIds, createTaggedIds, type SessionIds } from "@whs/platfor
 import type { Kysely } from "kysely";
 import { randomBytes } from "node:crypto";
 import type { Config } from "../../config.ts";
+import type { Dependencies } from "../../context.ts";
 import type { Schema } from "../../database.ts";
 import type { Keys } from "../../keys.ts";
 import type { Logger } from "@whs/platform/log";
+import type { AgentCalls } from "@whs/runtimes";
 import { createPoints, type RateLimits } from "@whs/platform/rate-limits";
 import { createBudgets, createLimits, createPredictions, createRates, createSlots, type Limits } from "../limits/index.ts";
 import type { LimitMetrics, Metrics } from "../../observability/index.ts";
+import { agentCallsOf } from "./call-agent.ts";
+import { type CallChain, type CallTokens, createCallTokens } from "./call-token.ts";
 import { createInvocationLog, type InvocationLog } from "./record.ts";
 import { createRouting, type Routing } from "./routing.ts";
 import type { Streams } from "./streams.ts";
@@ -21,6 +25,9 @@ export interface Gateway {
   /** Makes ids that say which gateway accepted the invocation. */
   newEventId: () => string;
   streams: Streams;
+  callTokens: CallTokens;
+  /** What the agent of a running invocation may do with others. */
+  agentCalls: (dependencies: Dependencies, chain: CallChain) => AgentCalls;
   running: Set<AbortController>;
   /** Refuses nothing, waits for what runs, then stops what still does, writes what is not written yet and gives leases back. */
   drain(timeoutMs: number): Promise<void>;
@@ -63,13 +70,15 @@ export function createGateway(options: {
   const limits = createLimits({ budgets, slots, rates: createRates({ slots, ...rates }), predictions: createPredictions() });
   const running = new Set<AbortController>();
   const invocationLog = createInvocationLog({ db, log, metrics: options.metrics, sessionIdleMs: options.config.sessionIdleMs });
-  return {
+  const gateway: Gateway = {
     routing: createRouting({ db, hearsChanges: options.hearsChanges }),
     sessionIds: createSessionIds(options.keys.session),
     invocationLog,
     limits,
     newEventId: () => eventIds.newId("evt"),
     streams: options.streams,
+    callTokens: createCallTokens(options.keys.call),
+    agentCalls: (dependencies, chain) => agentCallsOf(gateway, dependencies, chain),
     running,
     async drain(timeoutMs) {
       const deadline = performance.now() + timeoutMs;
@@ -83,6 +92,7 @@ export function createGateway(options: {
       await budgets.close();
     },
   };
+  return gateway;
 }
 
 function ratesOf({

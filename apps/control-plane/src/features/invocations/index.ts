@@ -1,4 +1,5 @@
 export { expireSessions } from "./expire-sessions.ts";
+export { findAgent } from "./find-agent.ts";
 export { createGateway, type Gateway } from "./gateway.ts";
 export { invoke } from "./invoke.ts";
 export { type InvocationRequest, prepareInvocation } from "./prepare.ts";
@@ -8,4 +9,4 @@ export { forwardDeltas, startStream } from "./stream.ts";
 export { type LiveStream } from "./stream-live.ts";
 export { deleteExpiredStreams } from "./stream-store.ts";
 export { openStreams } from "./streams.ts";
-export { bindInvocations, toInvocationRequest } from "./routes.ts";
+export { bindAgentCalls, bindInvocations, toInvocationRequest } from "./routes.ts";

@@ -6,6 +6,7 @@ import type { RuntimeProvider } from "@whs/runtimes";
 import { requireRuntime } from "../agents/index.ts";
 import type { Context } from "../../context.ts";
 import { type Admission, grantTools } from "../limits/index.ts";
+import type { CallChain } from "./call-token.ts";
 import type { Gateway } from "./gateway.ts";
 import type { Route } from "./routing.ts";
 import { findSession } from "./session-store.ts";
@@ -13,9 +14,11 @@ import { findSession } from "./session-store.ts";
 export interface PreparedInvocation {
   route: Route;
   provider: RuntimeProvider;
-  input: Omit<InvokeInput, "signal" | "timeoutMs">;
+  input: Omit<InvokeInput, "signal" | "timeoutMs" | "agents">;
   /** Absent on stateless agents. */
   sessionId: string | undefined;
+  /** Where it came from, itself the last; `until` is when its caller's time is over. */
+  chain: Omit<CallChain, "traceparent">;
   /** The caller's right to this invocation; `runInvocation` ends it. */
   admission: Admission;
 }
@@ -32,6 +35,8 @@ export interface InvocationRequest {
   traceparent: string | undefined;
   /** Gets the `RateLimit-*` headers of the answer. */
   tellLimits: (headers: Readonly<Record<string, string>>) => void;
+  /** Of the agent that calls; absent where a client does. */
+  chain?: CallChain;
 }
 
 /**
@@ -60,6 +65,13 @@ export async function prepareInvocation(gateway: Gateway, context: Context, requ
     route,
     provider,
     sessionId,
+    chain: {
+      userId: route.userId,
+      traceId: request.traceId,
+      sessionId: sessionId ?? request.chain?.sessionId,
+      until: request.chain?.until ?? Number.POSITIVE_INFINITY,
+      agentIds: [...(request.chain?.agentIds ?? []), route.agentId],
+    },
     admission,
     input: {
       userId: route.userId,

@@ -1,8 +1,9 @@
 import * as endpoints from "@whs/api";
 import type { InvokeRequest } from "@whs/api";
-import { invalidRequest } from "@whs/platform/errors";
-import { type Bind, type HandlerInput, streamed } from "@whs/platform/http";
-import type { Context } from "../../context.ts";
+import { invalidRequest, unauthenticated } from "@whs/platform/errors";
+import { type Bind, type HandlerInput, parseInput, parseJson, streamed } from "@whs/platform/http";
+import type { Context, SystemContext } from "../../context.ts";
+import { callAgent } from "./call-agent.ts";
 import type { Gateway } from "./gateway.ts";
 import { endSession } from "./end-session.ts";
 import { invoke } from "./invoke.ts";
@@ -29,6 +30,20 @@ export function bindInvocations(bind: Bind<Context>, gateway: Gateway): void {
   bind(endpoints.listSessions, (context, { params, query }) => listSessions(context, { ...params, ...query }));
   bind(endpoints.endSession, (context, { params }) => endSession(gateway, context, params));
 }
+
+/** A bad token is refused before anything is parsed; the gateway that gave it out may be another one. */
+export function bindAgentCalls(bind: Bind<SystemContext>, gateway: Gateway): void {
+  bind(endpoints.callAgent, (context, { rawBody, http }) => {
+    const { [callTokenHeader]: token } = http.request.headers;
+    const chain = typeof token === "string" ? gateway.callTokens.verify(token, context.now().getTime()) : undefined;
+    if (chain === undefined) throw unauthenticated("The call token is not valid.");
+    http.useTraceId(chain.traceId);
+    const call = parseInput(endpoints.agentCallBody, parseJson(rawBody));
+    return callAgent(gateway, context, { ...call, chain }, http.request.signal);
+  });
+}
+
+const callTokenHeader = "x-whs-call-token";
 
 /** Event ids are 32-bit in the store. */
 const maxEventId = 2 ** 31 - 1;

@@ -46,12 +46,11 @@ export async function runInvocation(
       sessionStored: outcome.sessionStored,
     });
   try {
-    const output = await work({
-      ...prepared.input,
-      ...observed.traceContext,
-      signal: controller.signal,
-      timeoutMs: context.config.invokeTimeoutMs[prepared.route.runtimeProvider],
-    });
+    const input = { ...prepared.input, ...observed.traceContext };
+    const startMs = startedAt.getTime();
+    const timeoutMs = Math.min(context.config.invokeTimeoutMs[prepared.route.runtimeProvider], Math.max(1, prepared.chain.until - startMs));
+    const chain = { ...prepared.chain, traceparent: input.traceparent, until: startMs + timeoutMs };
+    const output = await work({ ...input, agents: gateway.agentCalls(context, chain), signal: controller.signal, timeoutMs });
     prepared.admission.used(output.usage);
     observed.succeeded(output.usage);
     record({ statusCode: 200, sessionStored: output.sessionStored });

@@ -1,11 +1,10 @@
 import { type Endpoint, type InvokeRequest, type Message, messagesSchema } from "@whs/api";
-import { notFound } from "@whs/platform/errors";
 import { type HandlerInput, parseInput } from "@whs/platform/http";
-import { isId } from "@whs/platform/ids";
 import type { InvokeOutput } from "@whs/runtimes";
 import { z } from "zod";
 import type { Context } from "../../context.ts";
 import {
+  findAgent,
   forwardDeltas,
   type Gateway,
   type InvocationRequest,
@@ -104,13 +103,3 @@ async function toInvocation(
 }
 
 const messagesInput = z.object({ messages: messagesSchema });
-
-/** The caller's own living agent, by id or by name. @throws AppError `NOT_FOUND` */
-export async function findAgent(gateway: Gateway, context: Context, agent: string): Promise<Route> {
-  const { id: userId } = context.user;
-  const byId = isId("agt", agent) ? await gateway.routing.find(userId, agent) : undefined;
-  // A name may look like an id.
-  const route = byId ?? (await gateway.routing.findByName(userId, agent));
-  if (route === undefined) throw notFound("Agent");
-  return route;
-}

@@ -36,7 +36,7 @@ export interface Outputs {
   stream: boolean;
   /** Gets each piece, and holds the agent back while its promise is open. */
   text(piece: string): void | Promise<void>;
-  /** Absent where there is no way for tools. */
+  /** Absent where there is no way for tools and for calls of other agents. */
   tool?: (event: ToolEvent) => void;
 }
 
@@ -146,6 +146,7 @@ export class Invocations {
           signal,
           stream: outputs.stream,
           tools: orders.tools,
+          callAgent: invocation.agents && outputs.tool !== undefined ? orders.callAgent : undefined,
           waitUntil: (promise) => this.keepBusy(promise, log),
         },
         { text: (piece) => outputs.text(piece), signal, maxBytes: MAX_OUTPUT_BYTES },

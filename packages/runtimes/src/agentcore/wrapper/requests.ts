@@ -18,6 +18,8 @@ export interface Invocation {
   /** Whether the session must have been here before. */
   continues: boolean;
   tools: readonly ToolName[];
+  /** Whether other agents may be called. */
+  agents: boolean;
   /** Whether the caller takes the whole answer at once, whatever this answer's form. */
   whole: boolean;
 }
@@ -60,6 +62,7 @@ function readInvocation(body: Fields, whs: Fields, traceIdHeader: string | undef
     timeoutMs: Math.min(timeoutMs, MAX_TIMEOUT_MS),
     continues: whs["continues"] === true,
     tools: readTools(whs["tools"]),
+    agents: whs["agents"] === true,
     whole: whs["whole"] === true,
   };
 }

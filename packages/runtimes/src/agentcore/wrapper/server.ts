@@ -1,7 +1,14 @@
 /** The container's HTTP face, as AgentCore wants it: POST /invocations and GET /ping. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { LoadedAgent } from "@whs/agent/runtime";
-import type { DoneEvent, InspectAnswer, InvocationAnswer, WrapperFailure, WrapperFigures } from "../protocol.ts";
+import {
+  type DoneEvent,
+  type InspectAnswer,
+  type InvocationAnswer,
+  MAX_WIRE_BYTES,
+  type WrapperFailure,
+  type WrapperFigures,
+} from "../protocol.ts";
 import { type AgentSurroundings, type Ending, Invocations } from "./invocations.ts";
 import type { LoadError } from "./agent-module.ts";
 import { type Invocation, parseRequest, RequestError } from "./requests.ts";
@@ -11,7 +18,8 @@ export interface WrapperOptions extends Omit<AgentSurroundings, "agent"> {
   loaded: Promise<LoadedAgent | LoadError>;
 }
 
-const MAX_BODY_BYTES = 16 * 1024 * 1024;
+/** The largest is what came of a call: another agent's whole answer. */
+const MAX_BODY_BYTES = MAX_WIRE_BYTES;
 const HEARTBEAT_MS = 15_000;
 /** A piece of text larger than this is sent in several events: the platform bounds how large one chunk may be. */
 const MAX_PIECE = 1024 * 1024;

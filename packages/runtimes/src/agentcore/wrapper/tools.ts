@@ -1,4 +1,5 @@
-/** The agent's side of the platform's tools: each call goes out as an order, and waits for its outcome. */
+/** The agent's side of the platform's tools, and of its calls of other agents: each call goes out as an order, and waits for its outcome. */
+import type { AgentCallOutcome, SendAgentCall } from "@whs/agent/runtime";
 import type { Browser, CodeInterpreter, Page, Tools } from "@whs/agent";
 import { MAX_OPEN_ORDERS, type ToolEvent, type ToolName, type ToolOrder, type ToolOutcome } from "../protocol.ts";
 
@@ -28,6 +29,9 @@ export class ToolOrders {
     signal.addEventListener("abort", () => this.rejectAll(signal.reason));
   }
 
+  readonly callAgent: SendAgentCall = async ({ agent, request }) =>
+    (await this.order({ kind: "call", agent, request })) as AgentCallOutcome;
+
   /** @returns whether it was waited for. */
   settle(id: number, outcome: ToolOutcome): boolean {
     const order = this.waiting.get(id);
@@ -47,7 +51,7 @@ export class ToolOrders {
     if (this.signal.aborted) return Promise.reject(this.signal.reason as Error);
     if (this.ended) return Promise.reject(new ToolError("The invocation has ended."));
     if (this.waiting.size >= MAX_OPEN_ORDERS)
-      return Promise.reject(new ToolError(`At most ${MAX_OPEN_ORDERS} tool calls of an invocation may be open at once.`));
+      return Promise.reject(new ToolError(`At most ${MAX_OPEN_ORDERS} calls of an invocation may be open at once.`));
     this.last += 1;
     const id = this.last;
     return new Promise((resolve, reject) => {

@@ -38,14 +38,15 @@ const record = {
   telemetry: { rootKeyId: "1", keyVersion: 1 },
   loaded: false,
 };
-const around = { workers, secrets: { API_KEY: "value" }, namespace: "whs", tail: "whs-tail", cpuMs: 1000 };
+const around = { workers, secrets: { API_KEY: "value" }, namespace: "whs", tail: "whs-tail", dispatch: "whs-dispatch", cpuMs: 1000 };
 const script = (over: Partial<DeployInput> = {}, sessionful = true) => agentScript(input(over), { ...record, sessionful }, around);
 
 describe("an agent's script", () => {
-  test("has the agent's secrets as secrets, its sessions in another script, and nothing else of ours", () => {
+  test("has the agent's secrets as secrets, its sessions in another script, a way to other agents, and nothing else of ours", () => {
     expect(script().metadata.bindings).toEqual([
       { type: "secret_text", name: "API_KEY", text: "value" },
       { type: "secret_text", name: "WHS_REVISION", text: "4" },
+      { type: "service", name: "WHS_CALLS", service: "whs-dispatch", entrypoint: "AgentCalls" },
       {
         type: "durable_object_namespace",
         name: "WHS_SESSIONS",
@@ -54,7 +55,7 @@ describe("an agent's script", () => {
         dispatch_namespace: "whs",
       },
     ]);
-    expect(script({}, false).metadata.bindings?.map(({ name }) => name)).toEqual(["API_KEY", "WHS_REVISION"]);
+    expect(script({}, false).metadata.bindings?.map(({ name }) => name)).toEqual(["API_KEY", "WHS_REVISION", "WHS_CALLS"]);
     expect("migrations" in script().metadata).toBe(false);
   });
 

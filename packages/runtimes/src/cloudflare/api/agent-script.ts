@@ -3,7 +3,7 @@ import { COMPATIBILITY_DATE } from "../cell/assemble.ts";
 import { scriptTags, sessionsScriptName } from "./names.ts";
 import { type OwnWorkers, SHIM_FILE } from "./own-workers.ts";
 import { type AgentScriptMetadata, agentModules, esModule, type ScriptUpload } from "./upload.ts";
-import { REVISION_BINDING, SESSION_OBJECT_CLASS, SESSIONS_BINDING } from "./workers/env.ts";
+import { CALLS_BINDING, CALLS_ENTRYPOINT, REVISION_BINDING, SESSION_OBJECT_CLASS, SESSIONS_BINDING } from "./workers/env.ts";
 import type { DeploymentRecord } from "./workers/registry.ts";
 
 export interface AgentScriptSurroundings {
@@ -13,6 +13,8 @@ export interface AgentScriptSurroundings {
   namespace: string;
   /** The Worker that receives what the script writes. */
   tail: string;
+  /** Our Worker through which the script's agent calls others. */
+  dispatch: string;
   cpuMs: number;
 }
 
@@ -25,7 +27,7 @@ const OBSERVABILITY = { enabled: true, logs: { enabled: true, invocation_logs: f
 
 /** @throws ProviderError `invalid` with what the author has to change. */
 export function agentScript(input: DeployInput, record: DeploymentRecord, around: AgentScriptSurroundings): ScriptUpload {
-  const { workers, secrets, namespace, tail, cpuMs } = around;
+  const { workers, secrets, namespace, tail, dispatch, cpuMs } = around;
   const compatibility_date = input.compatibilityDate ?? input.manifest.cloudflare?.compatibilityDate ?? COMPATIBILITY_DATE;
   if (compatibility_date > COMPATIBILITY_DATE)
     throw new ProviderError(
@@ -40,6 +42,7 @@ export function agentScript(input: DeployInput, record: DeploymentRecord, around
     ...Object.entries(secrets).map(([name, text]) => ({ type: "secret_text" as const, name, text })),
     { type: "secret_text", name: REVISION_BINDING, text: String(record.secretsRevision) },
   ];
+  bindings.push({ type: "service", name: CALLS_BINDING, service: dispatch, entrypoint: CALLS_ENTRYPOINT });
   if (record.sessionful)
     bindings.push({
       type: "durable_object_namespace",

@@ -2,7 +2,7 @@
 import { type Dispatcher, Pool } from "undici";
 import { z } from "zod";
 import { type InvokeInput, type InvokeOutput, type InvokeStreamEvent, ProviderError } from "../../port.ts";
-import { CellUnreachable, countCharacters, unaryCall } from "../cell-client.ts";
+import { CellUnreachable, contextHeaders, countCharacters, unaryCall } from "../cell-client.ts";
 import { StreamCall } from "../stream-call.ts";
 import { REVISION_HEADER } from "./workers/env.ts";
 import type { DeploymentRecord } from "./workers/registry.ts";
@@ -117,12 +117,11 @@ export class DispatchClient {
   }
 
   private invocation(verb: "invoke" | "stream", input: InvokeInput): Dispatcher.DispatchOptions {
-    const { userId, agentId, deploymentId, eventId, traceId, timeoutMs, providerSessionId, messages, options, traceparent } = input;
+    const { userId, agentId, deploymentId, eventId, traceId, timeoutMs, providerSessionId, messages, options } = input;
     const session = providerSessionId === undefined ? "" : `/${encodeURIComponent(providerSessionId)}`;
     const path = `/${verb}/${userId}/${agentId}/${deploymentId}/${eventId}/${encodeURIComponent(traceId)}/${countCharacters(messages)}/${timeoutMs}${session}`;
     const body = JSON.stringify({ messages, options });
-    const headers = this.headers("POST", path, body);
-    return { method: "POST", path, body, headers: traceparent === undefined ? headers : { ...headers, traceparent } };
+    return { method: "POST", path, body, headers: { ...this.headers("POST", path, body), ...contextHeaders(input) } };
   }
 
   private headers(method: string, path: string, body: string): Record<string, string> {

@@ -200,7 +200,7 @@ class CloudflareApiProvider implements RuntimeProvider {
       workers,
       secrets: values,
       namespace: this.options.namespace,
-      tail: ownWorkerNames(this.options.namespace).tail,
+      ...ownWorkerNames(this.options.namespace),
       cpuMs: this.options.agentCpuMs,
     });
     await this.dispatch.saveDeployment(record);

@@ -55,6 +55,8 @@ export const TRACE_HEADER = "x-whs-trace";
 export const SESSION_HEADER = "x-whs-session";
 /** Lets one invocation write to its session, as long as it runs. */
 export const WRITE_TOKEN_HEADER = "x-whs-write-token";
+/** Lets one invocation call other agents, as long as it runs. */
+export const CALLS_HEADER = "x-whs-calls";
 /** Bytes that a session's invocation may add to the storage. */
 export const ROOM_HEADER = "x-whs-room";
 /** Which loaded version a session's object must run. */

@@ -35,6 +35,14 @@ export interface StorageRoom {
   asOf: number;
 }
 
+/** `POST /agent-calls`: an agent calls another one. Answers with an AgentCallOutcome; whoever leaves ends the call. */
+export interface AgentCallOrder {
+  /** Of the invocation that calls. */
+  token: string;
+  /** As the agent made it. */
+  call: unknown;
+}
+
 /** `POST /telemetry`: finished invocations, oldest first. */
 export interface InvocationRecord {
   eventId: string;

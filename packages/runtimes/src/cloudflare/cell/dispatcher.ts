@@ -2,7 +2,9 @@
  * The trusted front of a cell. It owns routing, sessions, figures and egress; agents run in isolates of their own, which
  * it loads, and everything that comes out of them is checked here.
  */
+import type { AgentCallOutcome } from "@whs/agent/runtime";
 import { type CellContext, WorkerEntrypoint } from "cloudflare:workers";
+import { carryOutCall } from "./agent-calls.ts";
 import { INSPECT_URL, type CellFailure } from "./answers.ts";
 import type { Heartbeat } from "./control.ts";
 import type { CellEnv } from "./env.ts";
@@ -54,10 +56,18 @@ export class LogTail extends WorkerEntrypoint<CellEnv, DeploymentProps> {
   }
 }
 
-/** How the shim writes to a session that has no object yet; the token says which, and is good as long as the invocation runs. */
-export class SessionWrites extends WorkerEntrypoint<CellEnv, DeploymentProps> {
+/** What the shim may ask of us. Token and key say for which invocation, and are good as long as that runs. */
+export class ShimPort extends WorkerEntrypoint<CellEnv, DeploymentProps> {
+  /** Writes to a session that has no object yet. */
   apply(token: string, writes: readonly Write[]): Promise<void> {
     return applyFirstWrites(this.env, this.ctx.props.deploymentId, token, writes);
+  }
+
+  callAgent(key: string, call: unknown): Promise<AgentCallOutcome> {
+    const outcome = carryOutCall(this.env, this.ctx.props.deploymentId, key, call);
+    // An agent that goes away must not take its place among the open calls with it.
+    this.ctx.waitUntil(outcome);
+    return outcome;
   }
 }
 

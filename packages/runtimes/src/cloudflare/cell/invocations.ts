@@ -1,5 +1,8 @@
 import type { CellContext, Fetcher } from "cloudflare:workers";
+import { CALL_TOKEN_HEADER } from "../../agent-calls.ts";
+import { allowCalls, endCalls } from "./agent-calls.ts";
 import {
+  CALLS_HEADER,
   INVOKE_URL,
   LOAD_HEADER,
   ROOM_HEADER,
@@ -44,6 +47,8 @@ export interface InvocationTarget {
   inputCharacters: number;
   timeoutMs: number;
   sessionId: string | null;
+  /** By which its shim calls other agents. */
+  calls?: string;
 }
 
 export function parseInvocation(verb: "invoke" | "stream", path: readonly string[]): InvocationTarget {
@@ -77,6 +82,12 @@ export async function invoke(env: CellEnv, context: CellContext, request: Reques
     records.push(record, env);
     records.flush(env, (promise) => context.waitUntil(promise));
   });
+  const token = request.headers.get(CALL_TOKEN_HEADER);
+  if (token !== null) {
+    const calls = allowCalls(target.deploymentId, token);
+    target.calls = calls;
+    meter.onEnd(() => endCalls(calls));
+  }
   // Kept alive past a caller that goes away, so that the agent is told, and its use is recorded.
   const done = run(env, context, request, target, meter);
   context.waitUntil(done);
@@ -177,6 +188,7 @@ function agentHeaders(request: Request, target: InvocationTarget, ticket: LoadTi
   const headers: Record<string, string> = { [TRACE_HEADER]: target.traceId };
   const traceparent = request.headers.get("traceparent");
   if (traceparent !== null) headers.traceparent = traceparent;
+  if (target.calls !== undefined) headers[CALLS_HEADER] = target.calls;
   if (place === null) return headers;
   headers[SESSION_HEADER] = encodeURIComponent(place.sessionId);
   if (!place.visit.fresh) {

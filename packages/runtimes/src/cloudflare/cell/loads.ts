@@ -70,16 +70,15 @@ export function loadWorker(env: CellEnv, context: Pick<CellContext, "exports">, 
         .filter((value) => value.length >= SHORTEST_SECRET)
         .toSorted((a, b) => b.length - a.length),
     );
-    const { Egress, LogTail, SessionWrites } = context.exports;
-    if (Egress === undefined || LogTail === undefined || SessionWrites === undefined)
-      throw new Error("The dispatcher lacks an entrypoint.");
+    const { Egress, LogTail, ShimPort } = context.exports;
+    if (Egress === undefined || LogTail === undefined || ShimPort === undefined) throw new Error("The dispatcher lacks an entrypoint.");
     const props = { deploymentId: loadId.slice(0, loadId.indexOf(":")) };
     return {
       compatibilityDate: code.compatibilityDate,
       compatibilityFlags: code.compatibilityFlags,
       mainModule: code.mainModule,
       modules: Object.fromEntries(Object.entries(code.modules).map(([name, module]) => [name, loaderModule(module)])),
-      env: { ...code.secrets, [PORT_BINDING]: SessionWrites({ props }) },
+      env: { ...code.secrets, [PORT_BINDING]: ShimPort({ props }) },
       globalOutbound: Egress({ props }),
       tails: [LogTail({ props })],
     };

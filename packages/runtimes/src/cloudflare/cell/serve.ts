@@ -1,5 +1,5 @@
 /** The part of the shim that is the same wherever an agent's isolate runs: from a request to the agent, and from its answer to a response. */
-import { describeFailure, findAgent, runInvocation, type AnswerResult, type LoadedAgent } from "@whs/agent/runtime";
+import { describeFailure, findAgent, runInvocation, type AnswerResult, type LoadedAgent, type SendAgentCall } from "@whs/agent/runtime";
 import type { InvokeOptions, Message, Session } from "@whs/agent";
 import { agent as agentModule } from "whs-agent";
 import {
@@ -19,6 +19,8 @@ export interface Call {
   env: unknown;
   session: Session;
   isStored: () => boolean | Promise<boolean>;
+  /** Absent where the invocation may call no other agents. */
+  callAgent: SendAgentCall | undefined;
   waitUntil: (promise: Promise<unknown>) => void;
   /** Takes out of a message what must not leave the isolate, where nobody on the other side can. */
   clean?: (message: string) => string;
@@ -93,7 +95,7 @@ function streamed(request: Request, body: RequestBody, call: Call, agent: Loaded
 }
 
 function invocation(request: Request, body: RequestBody, call: Call, signal: AbortSignal, stream: boolean) {
-  const { env, session, waitUntil } = call;
+  const { env, session, waitUntil, callAgent } = call;
   const traceparent = request.headers.get("traceparent");
   return {
     messages: body.messages,
@@ -105,6 +107,7 @@ function invocation(request: Request, body: RequestBody, call: Call, signal: Abo
     ...(traceparent === null ? {} : { traceparent }),
     waitUntil,
     stream,
+    callAgent,
   };
 }
 

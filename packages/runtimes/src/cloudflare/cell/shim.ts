@@ -3,10 +3,10 @@
  * shares the isolate and could replace any of it. Whatever must hold is checked by the dispatcher on the other side.
  */
 import { DurableObject, type DurableObjectContext } from "cloudflare:workers";
-import { createSession, statelessSession } from "@whs/agent/runtime";
+import { createSession, type SendAgentCall, statelessSession } from "@whs/agent/runtime";
 import type { SessionStorage } from "@whs/agent";
 import { port } from "whs-port";
-import { ROOM_HEADER, SESSION_HEADER, WRITE_TOKEN_HEADER } from "./answers.ts";
+import { CALLS_HEADER, ROOM_HEADER, SESSION_HEADER, WRITE_TOKEN_HEADER } from "./answers.ts";
 import { serve } from "./serve.ts";
 import { FreshStore, applyWrites, facetStore, type Write } from "./session-store.ts";
 import { boundedStore } from "./storage-bound.ts";
@@ -16,16 +16,22 @@ export default {
   fetch(request: Request, env: unknown, context: { waitUntil(promise: Promise<unknown>): void }): Promise<Response> {
     const id = request.headers.get(SESSION_HEADER);
     const waitUntil = (promise: Promise<unknown>) => context.waitUntil(promise);
-    if (id === null) return serve(request, { env, session: statelessSession(), isStored: () => false, waitUntil });
+    const callAgent = callsOf(request);
+    if (id === null) return serve(request, { env, session: statelessSession(), isStored: () => false, waitUntil, callAgent });
     const token = request.headers.get(WRITE_TOKEN_HEADER) ?? "";
     const store = new FreshStore((writes) => port.apply(token, writes));
     const isStored = async () => {
       await store.settle();
       return store.size > 0;
     };
-    return serve(request, { env, session: createSession(decodeURIComponent(id), store), isStored, waitUntil });
+    return serve(request, { env, session: createSession(decodeURIComponent(id), store), isStored, waitUntil, callAgent });
   },
 };
+
+function callsOf(request: Request): SendAgentCall | undefined {
+  const key = request.headers.get(CALLS_HEADER);
+  return key === null ? undefined : (call) => port.callAgent(key, call);
+}
 
 /** The facet of a session that holds something: invocations run beside their storage. */
 export class AgentSession extends DurableObject {
@@ -42,7 +48,8 @@ export class AgentSession extends DurableObject {
     const most = sql.databaseSize + Number(request.headers.get(ROOM_HEADER) ?? Infinity);
     const store = boundedStore(this.store, () => most - sql.databaseSize);
     const session = createSession(decodeURIComponent(request.headers.get(SESSION_HEADER) ?? ""), store);
-    return serve(request, { env: this.env, session, isStored, waitUntil: (promise) => this.ctx.waitUntil(promise) });
+    const waitUntil = (promise: Promise<unknown>) => this.ctx.waitUntil(promise);
+    return serve(request, { env: this.env, session, isStored, waitUntil, callAgent: callsOf(request) });
   }
 
   /** Writes that an invocation made before its session had an object. */

@@ -72,7 +72,11 @@ declare module "cloudflare:workers" {
 
 /** Stands beside the tenant's modules: what the dispatcher gave to the shim. */
 declare module "whs-port" {
-  export const port: { apply(token: string, writes: readonly unknown[]): Promise<void> };
+  import type { AgentCallOutcome } from "@whs/agent/runtime";
+  export const port: {
+    apply(token: string, writes: readonly unknown[]): Promise<void>;
+    callAgent(key: string, call: unknown): Promise<AgentCallOutcome>;
+  };
 }
 
 /** Generated beside the tenant's modules: the entrypoint's namespace under a fixed name. */

@@ -3,8 +3,7 @@ import { notFound } from "@whs/platform/errors";
 import type { HandlerInput } from "@whs/platform/http";
 import type { Context } from "../../../context.ts";
 import { requireAgent } from "../../agents/index.ts";
-import type { Gateway } from "../../invocations/index.ts";
-import { findAgent } from "../agent-run.ts";
+import { findAgent, type Gateway } from "../../invocations/index.ts";
 import type { CardSigner } from "./sign-card.ts";
 
 /** What an A2A client has to know of an agent. @throws AppError `NOT_FOUND`, also for an agent that cannot be invoked now */

@@ -2,8 +2,8 @@ import type { JsonRpcId, JsonRpcRequest, JsonRpcResponse, sendA2aRequest } from 
 import { type HandlerInput, type streamed, toAppError } from "@whs/platform/http";
 import { randomUUID } from "node:crypto";
 import type { Context } from "../../../context.ts";
-import type { Gateway } from "../../invocations/index.ts";
-import { type AgentRequest, findAgent, openRun, startKeptRun } from "../agent-run.ts";
+import { findAgent, type Gateway } from "../../invocations/index.ts";
+import { type AgentRequest, openRun, startKeptRun } from "../agent-run.ts";
 import { answerWithEvents } from "../event-answer.ts";
 import { failureAnswer, rpcCodes, rpcFailure, withId } from "../json-rpc.ts";
 import { requireOwnOrigin } from "../own-origin.ts";

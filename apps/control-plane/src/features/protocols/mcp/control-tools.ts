@@ -4,9 +4,8 @@ import { z } from "zod";
 import type { Context } from "../../../context.ts";
 import { listAgents } from "../../agents/index.ts";
 import { activateDeployment, listDeployments } from "../../deployments/index.ts";
-import type { Gateway } from "../../invocations/index.ts";
+import { findAgent, type Gateway } from "../../invocations/index.ts";
 import { getTrace, getUsage, listFailedInvocations } from "../../usage/index.ts";
-import { findAgent } from "../agent-run.ts";
 import { type ControlTool, inputSchemaOf } from "./tool.ts";
 
 const page = {

@@ -3,8 +3,7 @@ import { notFound } from "@whs/platform/errors";
 import { idTimeMs } from "@whs/platform/ids";
 import type { Context } from "../../../context.ts";
 import { listServingAgents } from "../../agents/index.ts";
-import type { Gateway } from "../../invocations/index.ts";
-import { findAgent } from "../agent-run.ts";
+import { findAgent, type Gateway } from "../../invocations/index.ts";
 
 type Model = AnswerOf<typeof getModel>;
 

@@ -2,7 +2,8 @@
  * The one Worker of ours that faces the internet on Cloudflare: it answers gateways alone, knows which script serves a
  * deployment, measures, and signs what it measured. Tenants' scripts hold none of its keys, and see none of its headers.
  */
-import type { CellContext } from "cloudflare:workers";
+import { type CellContext, WorkerEntrypoint } from "cloudflare:workers";
+import { AGENT_CALLS_PATH, CALL_TOKEN_HEADER, unreachable } from "../../../agent-calls.ts";
 import { INSPECT_URL, type CellFailure } from "../../cell/answers.ts";
 import { failureResponse } from "../../cell/relay.ts";
 import { REVISION_HEADER, type DispatchEnv } from "./env.ts";
@@ -11,6 +12,20 @@ import type { AgentRegistryStub, DeploymentRecord } from "./registry.ts";
 import { isSignedByGateway } from "./signed-request.ts";
 
 export { AgentRegistry } from "./registry.ts";
+
+/** Tenants' scripts reach the control plane's door for agents' calls through here, and nothing else of it. */
+export class AgentCalls extends WorkerEntrypoint<DispatchEnv> {
+  async fetch(request: Request): Promise<Response> {
+    const headers = { "content-type": "application/json", [CALL_TOKEN_HEADER]: request.headers.get(CALL_TOKEN_HEADER) ?? "" };
+    const body = await request.text();
+    try {
+      return await fetch(this.env.API_URL + AGENT_CALLS_PATH, { method: "POST", headers, body, signal: request.signal });
+    } catch (error) {
+      console.warn(`An agent's call did not reach the control plane: ${String(error)}`);
+      return Response.json(unreachable, { status: 503 });
+    }
+  }
+}
 
 const FORGED: CellFailure = {
   kind: "auth",

@@ -39,6 +39,10 @@ export interface DispatchNamespace {
 /** Bindings beside an agent's own secrets; taken away before its code runs. */
 export const SESSIONS_BINDING = "WHS_SESSIONS";
 export const REVISION_BINDING = "WHS_REVISION";
+export const CALLS_BINDING = "WHS_CALLS";
+
+/** Entrypoint of the dispatch Worker that brings agents' calls of other agents to the control plane. */
+export const CALLS_ENTRYPOINT = "AgentCalls";
 
 /** Class of the sessions' script, and of the dispatch Worker. */
 export const SESSION_OBJECT_CLASS = "Session";

@@ -1,4 +1,5 @@
 import type { CellContext } from "cloudflare:workers";
+import { CALL_TOKEN_HEADER } from "../../../agent-calls.ts";
 import { INVOKE_URL, SESSION_HEADER, STREAM_URL, TRACE_HEADER, type CellFailure } from "../../cell/answers.ts";
 import type { InvocationTarget } from "../../cell/invocations.ts";
 import { failureResponse, Meter, relayStream, relayUnary } from "../../cell/relay.ts";
@@ -81,9 +82,11 @@ async function run(
 /** All that a tenant's script gets to see of ours; the shim takes what it needs and gives the agent none of it. */
 function agentHeaders(request: Request, target: DispatchTarget, inSession: boolean): Record<string, string> {
   const traceparent = request.headers.get("traceparent");
+  const token = request.headers.get(CALL_TOKEN_HEADER);
   return {
     [TRACE_HEADER]: target.traceId,
     ...(traceparent === null ? {} : { traceparent }),
+    ...(token === null ? {} : { [CALL_TOKEN_HEADER]: token }),
     ...(inSession && target.sessionId !== null
       ? { [SESSION_HEADER]: encodeURIComponent(target.sessionId), [TIMEOUT_HEADER]: String(target.timeoutMs) }
       : {}),
