@@ -88,6 +88,41 @@ describe("one source on two runtimes", () => {
   });
 });
 
+describe("agents on two runtimes", () => {
+  it("call each other in one trace and one conversation, and never in a circle", async () => {
+    const caller = `export default { async invoke({ messages, agents }: any) {
+      const { agent, request } = JSON.parse(messages.at(-1).content);
+      return agents.invoke(agent, request).then(({ output }: any) => output.text, (error: any) => error.code);
+    } };`;
+    const front = await onAgentcore("calls-from-agentcore");
+    await deploy(front, caller);
+    await deploySource(person, await createAgent(person, "calls-from-cloudflare"), caller);
+    await deploy(
+      await onAgentcore("is-called"),
+      `export default { async invoke({ session }: any) {
+        const n = ((await session.storage.get("n")) ?? 0) + 1;
+        await session.storage.put("n", n);
+        return "turn " + n;
+      } };`,
+    );
+    const order = (agent: string, request: string) => JSON.stringify({ agent, request });
+    const through = (request: string) => order("calls-from-cloudflare", request);
+    const traceId = "trc_over_two_runtimes";
+    const first = await invoke(front, through(order("is-called", "x")), { metadata: { traceId } });
+    expect(first.body.output.text).toBe("turn 1");
+    const { sessionId } = first.body;
+    expect((await invoke(front, through(order("is-called", "x")), { sessionId })).body.output.text).toBe("turn 2");
+    expect((await invoke(front, through(order("calls-from-agentcore", "x")))).body.output.text).toBe("CONFLICT");
+    const counted = "select runtime_provider, count(*)::int as n from whs.metrics_events where trace_id = $1 group by 1 order by 1";
+    await expect
+      .poll(async () => (await plane.pool.query(counted, [traceId])).rows, { timeout: 15_000 })
+      .toEqual([
+        { runtime_provider: "agentcore", n: 2 },
+        { runtime_provider: "cloudflare", n: 1 },
+      ]);
+  });
+});
+
 describe("an agent on AgentCore", () => {
   it("is deployed as an image of its own, rolled back by a pointer, and counted once with its own cost", async () => {
     const agentId = await onAgentcore("versions");

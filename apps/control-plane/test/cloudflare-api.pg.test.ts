@@ -5,7 +5,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createAgent, deploy } from "./deploy.ts";
+import { createAgent, deploy, echo } from "./deploy.ts";
 import { startControlPlane, type TestControlPlane } from "./harness.ts";
 
 const operatorToken = "operator-token-of-this-test-000002";
@@ -50,6 +50,29 @@ describe("an installation with a Cloudflare account", () => {
     expect((await fetch(`${plane.url}/readyz`)).status).toBe(200);
     const again = await setUp();
     expect(again.body.cloudflare).toEqual({ ...first.body.cloudflare, namespaceCreated: false });
+  });
+
+  it("lets agents call each other in one trace", async () => {
+    await setUp();
+    const person = await plane.enterpriseUser();
+    const caller = await createAgent(person, "caller");
+    await deploy(
+      person,
+      caller,
+      `export default { async invoke({ agents, messages, env }: any) {
+        const called = await agents.invoke("called", messages).catch((error: any) => error.code);
+        const { output, traceId } = await agents.invoke("called", { input: { messages } });
+        return [called, output.text, traceId, Object.keys(env)].join("|");
+      } };`,
+    );
+    await deploy(person, await createAgent(person, "called"), echo("called: "));
+    const answer = await person.request<{ output: { text: string } }>(
+      "POST",
+      `/v1/invoke/${caller}`,
+      { input: { prompt: "hi" } },
+      { "x-trace-id": "trc_called_on_cloudflare" },
+    );
+    expect(answer.body).toMatchObject({ output: { text: "INVALID_REQUEST|called: hi|trc_called_on_cloudflare|" } });
   });
 
   it("deploys, answers, streams, keeps sessions, counts and logs, and goes back to an older version", async () => {

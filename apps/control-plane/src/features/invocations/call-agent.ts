@@ -1,5 +1,5 @@
-import { agentCallBody, type AgentCall, type InvokeResponse } from "@whs/api";
-import { AppError, conflict } from "@whs/platform/errors";
+import { agentCallBody, type AgentCall, invokeLimits, type InvokeResponse } from "@whs/api";
+import { AppError, conflict, invalidRequest } from "@whs/platform/errors";
 import { parseInput, toAppError } from "@whs/platform/http";
 import { type AgentCallOutcome, type AgentCalls, refusedCall } from "@whs/runtimes";
 import { MAX_OPEN_CALLS } from "@whs/agent/runtime";
@@ -13,6 +13,8 @@ import { invoke } from "./invoke.ts";
 /** Calls that may lie between an agent and the request that everything began with. */
 const maxDepth = 8;
 
+type CallOfAgent = AgentCall & { chain: CallChain };
+
 /**
  * Invokes an agent for another one of the same owner's, as the owner would: by the same limits and records. Its time ends with
  * the calling invocation's.
@@ -21,10 +23,23 @@ const maxDepth = 8;
 export async function callAgent(
   gateway: Gateway,
   dependencies: Dependencies,
-  call: AgentCall & { chain: CallChain },
-  callerGone: AbortSignal | undefined,
+  call: CallOfAgent,
+  callerGone: AbortSignal,
 ): Promise<InvokeResponse> {
-  const { chain, agent, request } = call;
+  try {
+    return await carryOut(gateway, dependencies, call, callerGone);
+  } catch (error) {
+    dependencies.metrics.refused(error);
+    throw error;
+  }
+}
+
+async function carryOut(
+  gateway: Gateway,
+  dependencies: Dependencies,
+  { chain, agent, request }: CallOfAgent,
+  callerGone: AbortSignal,
+): Promise<InvokeResponse> {
   const { agentIds, traceId, traceparent } = chain;
   if (agentIds.length > maxDepth) throw conflict(`Agents cannot call each other more than ${maxDepth} deep.`);
   const context = userContext(dependencies, await actForAgent(dependencies.db, chain.userId, callerOf(chain)), traceId);
@@ -50,7 +65,7 @@ export function agentCallsOf(gateway: Gateway, dependencies: Dependencies, chain
       if (open >= MAX_OPEN_CALLS) return refusedCall("UNAVAILABLE", "Too many calls of agents are open at once.", true);
       open += 1;
       try {
-        return { ok: true, answer: await callAgent(gateway, dependencies, { ...parseInput(agentCallBody, call), chain }, ended) };
+        return { ok: true, answer: await callAgent(gateway, dependencies, { ...parseCall(call), chain }, ended) };
       } catch (error) {
         return failed(dependencies, chain, error);
       } finally {
@@ -58,6 +73,15 @@ export function agentCallsOf(gateway: Gateway, dependencies: Dependencies, chain
       }
     },
   };
+}
+
+/** @throws AppError as the endpoint for calls does */
+function parseCall(call: unknown): AgentCall {
+  const parsed = parseInput(agentCallBody, call);
+  const { bodyBytes } = invokeLimits;
+  if (Buffer.byteLength(JSON.stringify(parsed)) > bodyBytes)
+    throw invalidRequest([{ fieldName: "", message: `is larger than ${bodyBytes} bytes` }], { status: 413 });
+  return parsed;
 }
 
 function failed({ log }: Dependencies, { traceId }: CallChain, error: unknown): AgentCallOutcome {

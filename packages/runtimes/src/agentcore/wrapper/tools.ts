@@ -51,7 +51,7 @@ export class ToolOrders {
     if (this.signal.aborted) return Promise.reject(this.signal.reason as Error);
     if (this.ended) return Promise.reject(new ToolError("The invocation has ended."));
     if (this.waiting.size >= MAX_OPEN_ORDERS)
-      return Promise.reject(new ToolError(`At most ${MAX_OPEN_ORDERS} calls of an invocation may be open at once.`));
+      return Promise.reject(new ToolError(`At most ${MAX_OPEN_ORDERS} tool calls of an invocation may be open at once.`));
     this.last += 1;
     const id = this.last;
     return new Promise((resolve, reject) => {
