@@ -234,8 +234,10 @@ describe("the token of a call", () => {
   });
 
   it("gives what is called no more time than the caller has", async () => {
-    const answer = await send(tokens.issue(await chainOf({ until: now() + 1_500 })), "sleeper");
-    expect(answer).toMatchObject({ status: 504, body: { error: { code: "RUNTIME_ERROR" } } });
+    const chain = await chainOf();
+    const late = { status: 504, body: { error: { code: "RUNTIME_ERROR" } } };
+    // On a busy machine the time may be over before the call arrives, which is refused: then once more.
+    await expect.poll(() => send(tokens.issue({ ...chain, until: now() + 1_000 }), "sleeper"), { timeout: 20_000 }).toMatchObject(late);
   });
 
   it("is of no use to the owner of a closed account", async () => {
