@@ -30,7 +30,7 @@ const processes: GatewayProcess[] = [];
 beforeAll(async () => {
   plane = await startControlPlane({
     dataPlane: true,
-    environment: { WHS_HEARTBEAT_SECONDS: "1", WHS_STREAM_GRACE_SECONDS: "1", WHS_INVOKE_TIMEOUT_SECONDS: "60" },
+    environment: { WHS_HEARTBEAT_SECONDS: "1", WHS_STREAM_GRACE_SECONDS: "3", WHS_INVOKE_TIMEOUT_SECONDS: "60" },
   });
   person = await plane.user();
   await person.request("GET", "/v1/me");
@@ -205,7 +205,8 @@ describe("a stream that is resumed", () => {
   });
 });
 
-describe("a reader that leaves", () => {
+// All of these wait, for seconds: each has a stream of its own.
+describe.concurrent("a reader that leaves", () => {
   it("and does not come back cancels the agent", async () => {
     const first = await start({ count: 1000, everyMs: 50 });
     const streamId = await idOf(first);
@@ -219,7 +220,7 @@ describe("a reader that leaves", () => {
   });
 
   it("lets a detached agent finish", async () => {
-    const first = await start({ count: 60, everyMs: 50 }, { detach: true });
+    const first = await start({ count: 100, everyMs: 50 }, { detach: true });
     const streamId = await idOf(first);
     first.leave();
     await ended(streamId);
@@ -241,7 +242,7 @@ describe("a reader that leaves", () => {
   );
 
   it("while another one stays does not matter", async () => {
-    const first = await start({ count: 60, everyMs: 50 });
+    const first = await start({ count: 100, everyMs: 50 });
     const streamId = await idOf(first);
     const stays = await resume(streamId, 0);
     first.leave();
@@ -349,7 +350,7 @@ describe("a gateway that dies", () => {
   });
 });
 
-describe("a gateway that stops", () => {
+describe.concurrent("a gateway that stops", () => {
   it("finishes what ends soon, ends the rest with an error, and exits with 0", async () => {
     const stopping = await startGatewayProcess(plane);
     processes.push(stopping);
@@ -371,7 +372,7 @@ describe("a gateway that stops", () => {
   it("lets readers of other gateways' streams go on elsewhere", async () => {
     const stopping = await startGatewayProcess(plane);
     processes.push(stopping);
-    const first = await start({ count: 100, everyMs: 50 });
+    const first = await start({ count: 160, everyMs: 50 });
     const streamId = await idOf(first);
     const away = await resume(streamId, 0, { at: stopping.url });
     await away.take(3);

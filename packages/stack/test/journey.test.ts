@@ -23,7 +23,7 @@ import { mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import pg from "pg";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { type Person, signUp } from "@whs/stack/testing";
 
 let stack: Stack;
@@ -193,8 +193,18 @@ describe("kill -9", () => {
       (await person.client.call(invokeAgent, { agentId: state.agentId, body: { input: { prompt: "hi" }, sessionId: state.sessionId } }))
         .output.text,
     ).toBe("v3 turn 11");
+    const client = new pg.Client({ connectionString: stack.endpoints.postgres });
+    onTestFinished(() => client.end());
+    await client.connect();
     await expect
-      .poll(async () => (await person.client.call(getUsage, {})).totals.requests, { timeout: 150_000, interval: 500 })
+      .poll(
+        async () => {
+          // What the clock asks for every minute.
+          await client.query("insert into jobs.job (name, data) values ('telemetry.count_lost', '{}')");
+          return (await person.client.call(getUsage, {})).totals.requests;
+        },
+        { timeout: 150_000, interval: 1_000 },
+      )
       .toBeGreaterThanOrEqual(requests + 6);
   }, 200_000);
 });

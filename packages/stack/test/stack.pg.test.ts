@@ -5,7 +5,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { createTestDatabase } from "@whs/platform/testing";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { FREE_PORTS, startStack, type Endpoints, type Stack, type StackOptions } from "../src/index.ts";
 import { createDirectories } from "../src/directories.ts";
 import { until } from "../src/poll.ts";
@@ -49,9 +49,9 @@ async function signIn(identity: string | undefined, email: string): Promise<numb
 }
 
 /** The database server itself, which the stack's PostgreSQL process runs as its child; undefined while it is down. */
-function runningPostmaster(): ProcessIdentity | undefined {
+function runningPostmaster(directory: string): ProcessIdentity | undefined {
   try {
-    const pid = Number(readFileSync(path.join(dataDir, "postgres", "postmaster.pid"), "utf8").split("\n")[0]);
+    const pid = Number(readFileSync(path.join(directory, "postgres", "postmaster.pid"), "utf8").split("\n")[0]);
     const startTime = startTimeOf(pid);
     return startTime === undefined ? undefined : { pid, startTime };
   } catch {
@@ -60,8 +60,8 @@ function runningPostmaster(): ProcessIdentity | undefined {
   }
 }
 
-function postmaster(): ProcessIdentity {
-  const server = runningPostmaster();
+function postmaster(directory = dataDir): ProcessIdentity {
+  const server = runningPostmaster(directory);
   if (server === undefined) throw new Error("PostgreSQL does not run");
   return server;
 }
@@ -87,40 +87,52 @@ test("what was stored before a stop is there after the next start, and a stop le
   expect(await signIn(second.endpoints.identity, "kept@example.com")).toBe(200);
 });
 
-test("a second stack on the same data is refused and does not disturb the first", async () => {
-  const stack = await start();
-  await expect(startStack({ dataDir, ports: FREE_PORTS, processes: ["identity"] })).rejects.toThrow("already runs");
-  expect(await signUp(stack.endpoints.identity, "undisturbed@example.com")).toBe(200);
-  expect(existsSync(path.join(dataDir, "endpoints.json"))).toBe(true);
-});
+describe("a running stack", () => {
+  let ownDir: string;
+  let stack: Stack;
+  beforeAll(async () => {
+    ownDir = mkdtempSync(path.join(tmpdir(), "whs-stack-"));
+    stack = await startStack({ dataDir: ownDir, ports: FREE_PORTS, processes: ["identity"], ...synced });
+  });
+  afterAll(async () => {
+    await stack?.stop();
+    rmSync(ownDir, { recursive: true, force: true });
+  });
+  const isBack = (name: "identity" | "postgres", before: ProcessIdentity): boolean =>
+    stack.processes[name]?.state === "ready" && stack.processes[name].pid !== before.pid;
 
-test("a killed process comes back at the same address, and so does a killed database with what it had acknowledged", async () => {
-  const stack = await start(synced);
-  expect(await signUp(stack.endpoints.identity, "before@example.com")).toBe(200);
-  for (const name of ["identity", "postgres"] as const) {
-    const before = identityOf(stack, name);
+  test("refuses a second one on the same data, which does not disturb it", async () => {
+    await expect(startStack({ dataDir: ownDir, ports: FREE_PORTS, processes: ["identity"] })).rejects.toThrow("already runs");
+    expect(await signUp(stack.endpoints.identity, "undisturbed@example.com")).toBe(200);
+    expect(existsSync(path.join(ownDir, "endpoints.json"))).toBe(true);
+  });
+
+  test("restarts a process with a new pid and the old address", async () => {
+    const before = stack.processes.identity?.pid;
+    const { url } = (await stack.processes.identity?.restart()) ?? {};
+    expect(stack.processes.identity?.pid).not.toBe(before);
+    expect(url).toBe(stack.endpoints.identity);
+    expect(await signUp(url, "restarted@example.com")).toBe(200);
+  });
+
+  test("has a killed process back at the same address, and a killed database with what it had acknowledged", async () => {
+    expect(await signUp(stack.endpoints.identity, "before@example.com")).toBe(200);
+    for (const name of ["identity", "postgres"] as const) {
+      const before = identityOf(stack, name);
+      process.kill(before.pid, "SIGKILL");
+      expect(await until(() => isBack(name, before), DEADLINE_MS)).toBe(true);
+    }
+    const recovered = until(async () => (await signIn(stack.endpoints.identity, "before@example.com")) === 200, DEADLINE_MS);
+    expect(await recovered).toBe(true);
+  });
+
+  test("has a killed database server back, too", async () => {
+    const before = postmaster(ownDir);
     process.kill(before.pid, "SIGKILL");
-    expect(await until(() => stack.processes[name]?.state === "ready" && stack.processes[name].pid !== before.pid, DEADLINE_MS)).toBe(true);
-  }
-  const recovered = until(async () => (await signIn(stack.endpoints.identity, "before@example.com")) === 200, DEADLINE_MS);
-  expect(await recovered).toBe(true);
-});
-
-test("a killed database server is started again, too", async () => {
-  const stack = await start({ processes: ["postgres"] });
-  const before = postmaster();
-  process.kill(before.pid, "SIGKILL");
-  const back = (): boolean => stack.processes.postgres?.state === "ready" && (runningPostmaster()?.pid ?? before.pid) !== before.pid;
-  expect(await until(back, DEADLINE_MS)).toBe(true);
-});
-
-test("a restart gives the process a new pid and the old address", async () => {
-  const stack = await start();
-  const before = stack.processes.identity?.pid;
-  const { url } = (await stack.processes.identity?.restart()) ?? {};
-  expect(stack.processes.identity?.pid).not.toBe(before);
-  expect(url).toBe(stack.endpoints.identity);
-  expect(await signUp(url, "restarted@example.com")).toBe(200);
+    const back = (): boolean =>
+      stack.processes.postgres?.state === "ready" && (runningPostmaster(ownDir)?.pid ?? before.pid) !== before.pid;
+    expect(await until(back, DEADLINE_MS)).toBe(true);
+  });
 });
 
 test("a process that cannot start fails the start with its reason and leaves nothing running", async () => {
