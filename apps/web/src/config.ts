@@ -14,6 +14,8 @@ const flag = z
 const schema = z.object({
   WEB_HOST: z.string().min(1).default("127.0.0.1").describe("an address to listen on"),
   WEB_PORT: z.coerce.number().int().min(0).max(65_535).default(8789).describe("a port number; 0 picks a free one"),
+  WEB_METRICS_HOST: z.string().min(1).default("127.0.0.1").describe("a private address"),
+  WEB_METRICS_PORT: z.coerce.number().int().min(0).max(65_535).default(0).describe("a port number; 0 picks a free one"),
   WEB_URL: address.optional().describe("the URL that browsers use, without a path"),
   WEB_SESSION_SECRET: z.string().min(32).describe("a secret of at least 32 characters"),
   OIDC_ISSUER: z.url().describe("the issuer's URL, as in its tokens"),
@@ -44,6 +46,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env) {
   return {
     host: read.WEB_HOST,
     port: read.WEB_PORT,
+    metrics: { host: read.WEB_METRICS_HOST, port: read.WEB_METRICS_PORT },
     /** Origin that browsers use. */
     origin: publicUrl.origin,
     /** Cookies are bound to https, and so is everything else, when browsers use it. */

@@ -1,6 +1,8 @@
 import { createAgent } from "@whs/api";
 import { signUp } from "@whs/stack/testing";
 import { randomBytes } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import type { APIRequestContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createSessions } from "../src/session/sessions.ts";
@@ -268,6 +270,28 @@ describe("every answer", () => {
     const answer = await page.goto(`${web.url}/auth/callback?code=stolen&state=forged`);
     expect([answer?.status(), await page.getByRole("heading", { level: 1 }).textContent()]).toEqual([400, "Sign-in failed"]);
     await page.context().close();
+  });
+
+  test("to a visitor is compressed; to a session, which has secrets of its own, it is not", async () => {
+    const page = await web.openSignedIn();
+    const cookie = (await page.context().cookies(web.url)).map(({ name, value }) => `${name}=${value}`).join("; ");
+    await page.context().close();
+    const visited = await fetch(`${web.url}/`, { headers: { "accept-encoding": "br" } });
+    expect([visited.headers.get("content-encoding"), (await visited.text()).includes("Hosting for AI agents</h1>")]).toEqual(["br", true]);
+    const own = await fetch(`${web.url}/agents`, { headers: { "accept-encoding": "br", cookie } });
+    expect([own.status, own.headers.get("content-encoding")]).toEqual([200, null]);
+  });
+
+  test("is counted by page for whoever runs the app, on a listener of its own", async () => {
+    const log = (await readFile(join(web.stack.dataDir, "logs/web.log"), "utf8")).split("\n");
+    const { metricsUrl = "" } = JSON.parse(log.find((line) => line.includes("metricsUrl")) ?? "{}") as { metricsUrl?: string };
+    await fetch(`${web.url}/healthz`);
+    await fetch(`${web.url}/agents/agt_01h455vb4pex5vsknk084sn02q/logs`, { redirect: "manual" });
+    await expect
+      .poll(async () => (await fetch(metricsUrl)).text())
+      .toMatch(/http_requests_total\{method="GET",route="\/agents\/:agentId\/logs",status="302",service="web"\} \d/);
+    expect((await fetch(`${web.url}/readyz`)).status).toBe(200);
+    expect((await fetch(`${web.url}/metrics`)).status).toBe(404);
   });
 
   test("that is a file is compressed, and its name changes with its content", async () => {

@@ -20,7 +20,7 @@ declare module "vitest" {
 }
 
 /** What is in the file. */
-export type StartedStack = Pick<Stack, "endpoints" | "secrets"> | { failure: string };
+export type StartedStack = Pick<Stack, "dataDir" | "endpoints" | "secrets"> | { failure: string };
 
 /** Returns at once: other projects' tests run while it starts. */
 export default function startConstellation(project: TestProject): () => Promise<void> {
@@ -32,7 +32,7 @@ export default function startConstellation(project: TestProject): () => Promise<
   };
   const starting = start(directory);
   const told = starting.then(
-    ({ endpoints, secrets }) => say({ endpoints, secrets }),
+    ({ dataDir, endpoints, secrets }) => say({ dataDir, endpoints, secrets }),
     (error: unknown) => say({ failure: error instanceof Error ? error.message : String(error) }),
   );
   project.provide("webStackFile", file);

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, globSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
+import { encodingFor } from "./encoding.ts";
 
 interface File {
   type: string;
@@ -28,15 +29,23 @@ const COMPRESSED_FORM = /\.(?:br|gz)$/;
 const NEVER_CHANGES = "public, max-age=31536000, immutable";
 const AN_HOUR = "public, max-age=3600";
 
-/** @returns the answer for a path that names a file; undefined for every other */
-export function loadFiles(directory: string): (request: Request, pathname: string) => Response | undefined {
+export interface Files {
+  has(pathname: string): boolean;
+  /** @returns the answer for a path that names a file; undefined for every other */
+  send(request: Request, pathname: string): Response | undefined;
+}
+
+export function loadFiles(directory: string): Files {
   const names = globSync("**/*", { cwd: directory }).filter(
     (name) => !COMPRESSED_FORM.test(name) && statSync(path.join(directory, name)).isFile(),
   );
   const files = new Map(names.map((name) => [`/${name.split(path.sep).join("/")}`, load(directory, name)]));
-  return (request, pathname) => {
-    const file = files.get(pathname);
-    return file === undefined || (request.method !== "GET" && request.method !== "HEAD") ? undefined : send(file, request);
+  return {
+    has: (pathname) => files.has(pathname),
+    send(request, pathname) {
+      const file = files.get(pathname);
+      return file === undefined || (request.method !== "GET" && request.method !== "HEAD") ? undefined : send(file, request);
+    },
   };
 }
 
@@ -60,10 +69,10 @@ function compressedForms(file: string): Pick<File, "brotli" | "gzip"> {
 }
 
 function send(file: File, request: Request): Response {
-  const accepted = request.headers.get("accept-encoding") ?? "";
-  const encoding =
-    file.brotli !== undefined && /\bbr\b/.test(accepted) ? "br" : file.gzip && /\bgzip\b/.test(accepted) ? "gzip" : undefined;
-  const body = encoding === "br" ? file.brotli : encoding === "gzip" ? file.gzip : file.plain;
+  const wanted = encodingFor(request);
+  const packed = wanted === "br" ? file.brotli : wanted === "gzip" ? file.gzip : undefined;
+  const encoding = packed === undefined ? undefined : wanted;
+  const body = packed ?? file.plain;
   const headers = {
     "content-type": file.type,
     "cache-control": file.cacheControl,
@@ -74,5 +83,5 @@ function send(file: File, request: Request): Response {
     ...(encoding === undefined ? {} : { "content-encoding": encoding }),
   };
   if (request.headers.get("if-none-match") === file.etag) return new Response(null, { status: 304, headers });
-  return new Response(request.method === "HEAD" ? null : (body ?? null), { headers });
+  return new Response(request.method === "HEAD" ? null : body, { headers });
 }

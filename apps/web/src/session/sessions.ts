@@ -37,6 +37,11 @@ const DEPARTURE = "whs_sign_in";
 const SESSION_LIFETIME_SECONDS = 30 * 24 * 60 * 60;
 const DEPARTURE_LIFETIME_SECONDS = 10 * 60;
 
+/** Whether somebody may be signed in: the cookie need not be good. */
+export function bearsSession(request: Request): boolean {
+  return [...readCookies(request.headers.get("cookie")).keys()].some((name) => name.replace("__Host-", "").startsWith(SESSION));
+}
+
 export function createSessions({ sessionSecret, secure }: Pick<Config, "sessionSecret" | "secure">): Sessions {
   const sessions = createSeal({
     secret: sessionSecret,

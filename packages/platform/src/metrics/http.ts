@@ -1,4 +1,5 @@
 import type { FastifyInstance } from "fastify";
+import type { ServerResponse } from "node:http";
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 
 const methods = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
@@ -8,6 +9,18 @@ const methods = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIO
  * matches no route is one route, and an unknown method is one method. Call before routes are bound.
  */
 export function observeHttp(server: FastifyInstance, registry: Registry): void {
+  const observe = createHttpObserver(registry);
+  server.addHook("onRequest", (request, reply, done) => {
+    observe(request.method, reply.raw, () => request.routeOptions.url);
+    done();
+  });
+}
+
+/** Call it when a request's headers are there. @param routeOf is asked at the end; undefined for what no route matches */
+export type ObserveRequest = (method: string | undefined, response: ServerResponse, routeOf: () => string | undefined) => void;
+
+/** The same for servers without Fastify. Its routes must come from a closed set too. */
+export function createHttpObserver(registry: Registry): ObserveRequest {
   const duration = new Histogram({
     name: "http_request_duration_seconds",
     help: "Time from a request's headers to the end of its answer.",
@@ -16,18 +29,17 @@ export function observeHttp(server: FastifyInstance, registry: Registry): void {
     registers: [registry],
   });
   const counts = new RequestCounts(registry);
-  server.addHook("onRequest", (request, reply, done) => {
+  return (asked = "other", response, routeOf) => {
     const startedAt = performance.now();
     counts.inFlight += 1;
-    reply.raw.once("close", () => {
+    response.once("close", () => {
       counts.inFlight -= 1;
-      const method = methods.has(request.method) ? request.method : "other";
-      const route = request.routeOptions.url ?? "unknown";
-      counts.add(method, route, reply.raw.writableFinished ? reply.raw.statusCode : callerLeft);
+      const method = methods.has(asked) ? asked : "other";
+      const route = routeOf() ?? "unknown";
+      counts.add(method, route, response.writableFinished ? response.statusCode : callerLeft);
       duration.observe({ method, route }, (performance.now() - startedAt) / 1000);
     });
-    done();
-  });
+  };
 }
 
 /** Status of an answer that its caller did not wait for. */
