@@ -181,6 +181,14 @@ describe("the examples", () => {
     }
   });
 
+  test("front-desk asks the agents beside it", async () => {
+    const { run } = await asNewPerson();
+    await succeed(run(["deploy", path.join(EXAMPLES, "front-desk")]));
+    expect((await succeed(run(["invoke", "front-desk", "Hello"]))).stdout).toContain("no agent named echo");
+    await succeed(run(["deploy", path.join(EXAMPLES, "echo")]));
+    expect((await succeed(run(["invoke", "front-desk", "Hello"]))).stdout).toBe("echo says: Hello\n");
+  });
+
   test.each(["echo", "session-counter", "streaming-writer"])(
     "%s is a template whose copy runs with nothing installed",
     async (template) => {

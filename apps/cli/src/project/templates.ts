@@ -4,6 +4,7 @@ export const templates = {
   "session-counter": { summary: "remembers its session", needsInstall: false },
   "streaming-writer": { summary: "answers piece by piece", needsInstall: false },
   "order-desk": { summary: "has a secret, a log and errors", needsInstall: false },
+  "front-desk": { summary: "calls other agents", needsInstall: false },
   hono: { summary: "a fetch handler with Hono", needsInstall: true },
   "ai-sdk": { summary: "the Vercel AI SDK", needsInstall: true },
 } as const;
