@@ -96,7 +96,7 @@ describe("an agent that calls another", () => {
       ).body.items?.map(({ invocation, telemetry }) => [invocation?.agentId, telemetry !== null]);
     const each = (name: string) => [idOf(name), true];
     const all = expect.arrayContaining([each("front"), each("front"), each("counter"), each("counter")]);
-    await expect.poll(items, { timeout: 15_000 }).toEqual(all);
+    await expect.poll(items).toEqual(all);
     expect(await items()).toHaveLength(4);
   });
 
@@ -161,9 +161,7 @@ describe("an agent that calls another", () => {
     const { output } = await invoke(front, order("echo"), {}, poor);
     expect(JSON.parse(output.text)).toMatchObject({ name: "AgentCallError", code: "LIMIT_EXCEEDED", retryable: false });
     const counted = "select requests::int from whs.usage_counters c join whs.users u on u.id = c.user_id where external_id = $1";
-    await expect
-      .poll(async () => (await plane.pool.query(counted, [poor.externalId])).rows, { timeout: 15_000 })
-      .toEqual([{ requests: 1000 }]);
+    await expect.poll(async () => (await plane.pool.query(counted, [poor.externalId])).rows).toEqual([{ requests: 1000 }]);
   });
 
   it("takes what it called with it when its caller leaves", async () => {
@@ -177,13 +175,13 @@ describe("an agent that calls another", () => {
     }).catch((error: unknown) => error);
     const counted = "select 1 from whs.invocations where agent_id = $1 and trace_id = $2";
     const isAsleep = async () => (await plane.pool.query(counted, [idOf("counter"), traceId])).rowCount;
-    await expect.poll(isAsleep, { timeout: 15_000 }).toBe(1);
+    await expect.poll(isAsleep).toBe(1);
     leaving.abort();
     expect(await answer).toBeInstanceOf(Error);
     const failures = "select error_code, error_message from whs.invocations where agent_id = $1 and trace_id = $2";
     for (const name of ["front", "middle", "sleeper"])
       await expect
-        .poll(async () => (await plane.pool.query(failures, [idOf(name), traceId])).rows, { timeout: 15_000 })
+        .poll(async () => (await plane.pool.query(failures, [idOf(name), traceId])).rows)
         .toEqual([{ error_code: "RUNTIME_ERROR", error_message: expect.stringContaining("cancelled") }]);
   });
 });
@@ -237,7 +235,7 @@ describe("the token of a call", () => {
     const chain = await chainOf();
     const late = { status: 504, body: { error: { code: "RUNTIME_ERROR" } } };
     // On a busy machine the time may be over before the call arrives, which is refused: then once more.
-    await expect.poll(() => send(tokens.issue({ ...chain, until: now() + 1_000 }), "sleeper"), { timeout: 20_000 }).toMatchObject(late);
+    await expect.poll(() => send(tokens.issue({ ...chain, until: now() + 1_000 }), "sleeper")).toMatchObject(late);
   });
 
   it("is of no use to the owner of a closed account", async () => {
@@ -256,7 +254,7 @@ describe("the token of a call", () => {
     );
     await told("front", order("teller", `it is ${token}`));
     const lines = async () => (await plane.pool.query("select message from whs.agent_log_lines where message like 'it is %'")).rows;
-    await expect.poll(lines, { timeout: 15_000 }).toEqual([{ message: "it is [redacted]" }]);
+    await expect.poll(lines).toEqual([{ message: "it is [redacted]" }]);
     expect(plane.logLines.join("")).not.toMatch(/whs_call_[A-Za-z0-9]/);
   });
 });

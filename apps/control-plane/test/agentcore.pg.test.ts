@@ -115,7 +115,7 @@ describe("agents on two runtimes", () => {
     expect((await invoke(front, through(order("calls-from-agentcore", "x")))).body.output.text).toBe("CONFLICT");
     const counted = "select runtime_provider, count(*)::int as n from whs.metrics_events where trace_id = $1 group by 1 order by 1";
     await expect
-      .poll(async () => (await plane.pool.query(counted, [traceId])).rows, { timeout: 15_000 })
+      .poll(async () => (await plane.pool.query(counted, [traceId])).rows)
       .toEqual([
         { runtime_provider: "agentcore", n: 2 },
         { runtime_provider: "cloudflare", n: 1 },

@@ -55,7 +55,7 @@ export function deploymentEnd(person: TestUser, id: string): Promise<Deployment>
       if (deployment.status === "deploying") throw new Error("The deployment is still running");
       return deployment;
     },
-    { timeout: 25_000, interval: 30 },
+    { timeout: 90_000, interval: 30 },
   );
 }
 
