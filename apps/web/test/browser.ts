@@ -17,10 +17,9 @@ const FLAGS = [
 ];
 /** On a busy machine a page takes its time; what never comes fails all the same. */
 const PATIENCE_MS = 30_000;
-const SETTINGS = [
-  { width: 360, colorScheme: "dark" },
-  { width: 1280, colorScheme: "light" },
-] as const;
+/** Of pages that are examined; what is too wide for the phone is too wide. */
+const DESKTOP = { width: 1280, height: 800 };
+const PHONE = { width: 360, height: 800 };
 
 export async function launchBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath: findChromium(), args: FLAGS, headless: true, timeout: 60_000 });
@@ -66,25 +65,29 @@ export async function takenOver(page: Page): Promise<void> {
   );
 }
 
-/** What axe finds on a phone in the dark and on a desktop in the light, and whether the page is wider than those. Empty when all is well. */
-export async function examine(page: Page): Promise<string[]> {
-  const findings: string[] = [];
+/**
+ * What axe finds on a desktop in the light and on a phone in the dark, and whether the page is wider than those. Empty when all
+ * is well. @param seen is called in each theme while the page is as on a desktop
+ */
+export async function examine(page: Page, seen?: (theme: "light" | "dark") => Promise<void>): Promise<string[]> {
   const before = page.viewportSize();
   // While data is loaded again the page is neither what it was nor what it will be.
   await page.getByRole("progressbar", { name: "Loading" }).waitFor({ state: "detached" });
-  for (const { width, colorScheme } of SETTINGS) {
-    await page.setViewportSize({ width, height: 800 });
-    await showAs(page, colorScheme);
-    findings.push(...(await overflowOf(page)));
-    for (const violation of await violationsOf(page)) findings.push(`${width} px, ${colorScheme}: ${violation}`);
-  }
+  await page.setViewportSize(DESKTOP);
+  await showAs(page, "light");
+  await seen?.("light");
+  const findings = [...(await overflowOf(page)), ...(await violationsOf(page, "desktop, light"))];
+  await showAs(page, "dark");
+  await seen?.("dark");
+  await page.setViewportSize(PHONE);
+  findings.push(...(await overflowOf(page)), ...(await violationsOf(page, "phone, dark")));
   await page.emulateMedia({ colorScheme: null, reducedMotion: null });
   if (before !== null) await page.setViewportSize(before);
   return findings;
 }
 
 /** In that theme, with nothing on its way from one colour to another. */
-export async function showAs(page: Page, colorScheme: "light" | "dark"): Promise<void> {
+async function showAs(page: Page, colorScheme: "light" | "dark"): Promise<void> {
   await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
   await page.evaluate(() => document.getAnimations().forEach((animation) => animation.finish()));
 }
@@ -98,13 +101,13 @@ export function overflowOf(page: Page): Promise<string[]> {
 }
 
 /** There are no frames to look into, and so axe is needed once a document. */
-async function violationsOf(page: Page): Promise<string[]> {
+async function violationsOf(page: Page, setting: string): Promise<string[]> {
   if (await page.evaluate(() => window.axe === undefined)) await page.evaluate(axe.source);
-  return page.evaluate(async () => {
+  return page.evaluate(async (at) => {
     const found = await window.axe?.run(document, { resultTypes: ["violations"] });
     if (found === undefined) throw new Error("There is no axe.");
-    return found.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 200)).join(" | ")}`);
-  });
+    return found.violations.map(({ id, nodes }) => `${at}: ${id}: ${nodes.map(({ html }) => html.slice(0, 200)).join(" | ")}`);
+  }, setting);
 }
 
 function findChromium(): string {

@@ -106,7 +106,6 @@ describe("a visitor", () => {
     const pages = {
       marketplace: "/marketplace",
       search: "/marketplace/search?tags=mail",
-      "search-nothing": "/marketplace/search?q=nothing-is-called-so",
       listing: `/marketplace/listings/${mailId}`,
       publisher: `/marketplace/publishers/${publisher.publisherId}`,
     };

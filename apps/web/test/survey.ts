@@ -5,15 +5,13 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import type { CDPSession, Page } from "playwright-core";
-import { examine, overflowOf, showAs, visit } from "./browser.ts";
+import { examine, overflowOf, visit } from "./browser.ts";
 
 const FOLDER = path.resolve(import.meta.dirname, "../test-results");
 /** The limit of a good page by Core Web Vitals. */
 const LARGEST_LAYOUT_SHIFT = 0.1;
 /** Processor time of the page's main thread, which others on the machine hardly change: some ten times what pages need. */
 const MOST_PROCESSOR_MS = 3_000;
-const DESKTOP = { width: 1280, height: 800 };
-/** The narrowest phone is `examine`'s. */
 const LARGEST_SCREEN = { width: 3840, height: 800 };
 /** What the first page of the console loads; a public page loads none. */
 export const CONSOLE_SCRIPT_BYTES = 125 * 1024;
@@ -39,7 +37,6 @@ interface Figures {
 /** @param mostScriptBytes of a first visit, as transferred @returns what is wrong with the page at `url`; empty when all is well */
 export async function survey(page: Page, url: string, name: string, mostScriptBytes: number): Promise<string[]> {
   const devtools = await page.context().newCDPSession(page);
-  await page.setViewportSize(DESKTOP);
   await devtools.send("Performance.enable", { timeDomain: "threadTicks" });
   await visit(page, url);
   const figures = { ...(await figuresOf(page)), processorMs: await processorMsOf(devtools) };
@@ -50,11 +47,14 @@ export async function survey(page: Page, url: string, name: string, mostScriptBy
   if (figures.scriptBytes > mostScriptBytes) findings.push(`loads ${figures.scriptBytes} bytes of script`);
   await mkdir(FOLDER, { recursive: true });
   await writeFile(path.join(FOLDER, `${name}.json`), `${JSON.stringify(figures, null, 2)}\n`);
-  await takePictures(page, name);
+  const takePicture = async (theme: string): Promise<void> =>
+    void (await page.screenshot({ path: path.join(FOLDER, `${name}.${theme}.png`) }));
+  findings.push(...(await examine(page, takePicture)));
+  const before = page.viewportSize();
   await page.setViewportSize(LARGEST_SCREEN);
   findings.push(...(await overflowOf(page)), ...(await widthOf(page)));
-  await page.setViewportSize(DESKTOP);
-  return [...findings, ...(await examine(page))];
+  if (before !== null) await page.setViewportSize(before);
+  return findings;
 }
 
 async function figuresOf(page: Page): Promise<Omit<Figures, "processorMs">> {
@@ -87,13 +87,6 @@ async function figuresOf(page: Page): Promise<Omit<Figures, "processorMs">> {
 async function processorMsOf(devtools: CDPSession): Promise<number> {
   const { metrics } = await devtools.send("Performance.getMetrics");
   return Math.round((metrics.find(({ name }) => name === "TaskDuration")?.value ?? 0) * 1000);
-}
-
-async function takePictures(page: Page, name: string): Promise<void> {
-  for (const colorScheme of ["light", "dark"] as const) {
-    await showAs(page, colorScheme);
-    await page.screenshot({ path: path.join(FOLDER, `${name}.${colorScheme}.png`) });
-  }
 }
 
 /** Nobody reads a line across a wall. */
