@@ -31,7 +31,7 @@ try {
   await talk(page);
   await take(page, "playground", "dark");
   await page.getByRole("link", { name: "Metrics" }).click();
-  await page.getByRole("heading", { level: 2, name: "Metrics" }).waitFor();
+  await page.locator("[data-chart=requests] .recharts-bar-rectangle path").first().waitFor();
   await take(page, "metrics", "light");
   await page.goto(`${url}/usage`);
   await take(page, "usage", "light");

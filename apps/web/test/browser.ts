@@ -56,12 +56,13 @@ export async function visit(page: Page, url: string): Promise<Response | null> {
   return response;
 }
 
-/** React marks the elements that it has taken over. */
+/** React marks the elements that it has taken over; and nothing stands in any more for what is still on its way. */
 export async function takenOver(page: Page): Promise<void> {
   await page.waitForFunction(
     () =>
       document.querySelector('script[type="module"]') === null ||
-      Object.keys(document.querySelector("#main") ?? {}).some((key) => key.startsWith("__reactFiber$")),
+      (Object.keys(document.querySelector("#main") ?? {}).some((key) => key.startsWith("__reactFiber$")) &&
+        document.querySelector("main .animate-pulse") === null),
   );
 }
 
