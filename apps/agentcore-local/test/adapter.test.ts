@@ -4,18 +4,29 @@ import {
   ListAgentRuntimesCommand,
   ListTagsForResourceCommand,
 } from "@aws-sdk/client-bedrock-agentcore-control";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
 import { failure, TestAgent } from "@whs/runtimes/conformance";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { type AdapterTarget, openAdapter, startAdapter } from "./adapter.ts";
 
+/** Of this machine as well, but not what a container takes for itself. */
+const OPENED = "127.0.0.2";
+const portOf = (server: Server): number => (server.address() as AddressInfo).port;
 const named = (text: string) => `export default { invoke: () => ${JSON.stringify(text)} };`;
 
 describe("the driver on AgentCore", () => {
   let target: AdapterTarget;
+  let opened: Server;
   beforeAll(async () => {
-    target = await startAdapter({ AGENTCORE_LOCAL_MAX_ENDPOINTS: "3" });
+    opened = createServer((_request, response) => response.end("opened"));
+    await new Promise<void>((resolve) => opened.listen(0, OPENED, resolve));
+    target = await startAdapter({ AGENTCORE_LOCAL_MAX_ENDPOINTS: "3", WHS_CELL_EGRESS_ALLOW: `${OPENED}:${portOf(opened)}` });
   });
-  afterAll(() => target.close());
+  afterAll(async () => {
+    await target.close();
+    opened.close();
+  });
 
   const runtimeOf = async (agent: TestAgent) => {
     const { agentRuntimes = [] } = await target.service.control.send(new ListAgentRuntimesCommand({}));
@@ -44,6 +55,36 @@ describe("the driver on AgentCore", () => {
     expect((await target.provider.invoke(input)).output.text).toBe("v1");
     expect(await endpointsOf(runtime.agentRuntimeId)).toContain(first.deploymentId);
     expect(target.reports(input.eventId)).toBe(1);
+  });
+
+  test("gives an agent the way out by whichever of Node's clients it asks first, in a thread and in another program too", async () => {
+    const agent = new TestAgent(target, {});
+    await agent.deploy(
+      `const url = "http://${OPENED}:${portOf(opened)}/";
+       const textOf = (http) => new Promise((resolve, reject) =>
+         http.get(url, async (answer) => { let text = ""; for await (const chunk of answer) text += chunk; resolve(text); }).on("error", reject));
+       const asks = "fetch(" + JSON.stringify(url) + ").then((answer) => answer.text())";
+       const ways = {
+         fetch: async () => (await fetch(url)).text(),
+         import: async () => textOf(await import("node:http")),
+         builtin: async () => textOf(process.getBuiltinModule("http")),
+         thread: async () => {
+           const { Worker } = await import("node:worker_threads");
+           const thread = new Worker(asks + ".then((text) => require('node:worker_threads').parentPort.postMessage(text))", { eval: true });
+           return new Promise((resolve, reject) => thread.once("message", resolve).once("error", reject));
+         },
+         program: async () => {
+           const { execFile } = await import("node:child_process");
+           return new Promise((resolve, reject) => execFile(process.execPath, ["-e", asks + ".then((text) => process.stdout.write(text))"], (error, text) => error ? reject(error) : resolve(text)));
+         },
+       };
+       export default { invoke: ({ messages }) => ways[messages[0].content]() };`,
+      { sessionful: true },
+    );
+    const ways = ["fetch", "import", "builtin", "thread", "program"];
+    // A container each, so that none finds what another has done.
+    const answers = ways.map((way) => agent.invoke(way, { providerSessionId: `ses_${way}` }));
+    expect((await Promise.all(answers)).map(({ output }) => output.text)).toEqual(ways.map(() => "opened"));
   });
 
   test("goes on where a deploy was interrupted", async () => {

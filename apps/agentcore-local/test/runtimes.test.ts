@@ -79,6 +79,28 @@ describe("sessions of a runtime", () => {
     await local.stop(runtime.arn, answer.runtimeSessionId ?? "");
   });
 
+  test("threads and programs that an agent starts, its standard input and its variables are its own", async () => {
+    const sessionId = newSessionId();
+    const code = `const [threads, programs, fs] = ["worker_threads", "child_process", "fs"].map((name) => process.getBuiltinModule(name));
+      const said = (one) => new Promise((resolve, reject) => one.once("message", resolve).once("error", reject));
+      fs.writeFileSync("/tmp/child.cjs", "process.send(process.env.SECRET)");
+      return {
+        thread: await said(new threads.Worker("require('node:worker_threads').parentPort.postMessage('thread')", { eval: true })),
+        child: await said(programs.fork("/tmp/child.cjs")),
+        input: fs.readFileSync(0, "utf8"),
+        options: process.execArgv.filter((word) => word.includes("whs")),
+        variables: Object.keys(process.env).filter((name) => /secret|init/i.test(name)),
+      };`;
+    expect(await run(code, sessionId)).toEqual({
+      thread: "thread",
+      child: "s3cr3t-value-of-the-agent",
+      input: "",
+      options: [],
+      variables: ["SECRET"],
+    });
+    await local.stop(runtime.arn, sessionId);
+  });
+
   test("events arrive as they are sent, and a client that goes away ends the request", async () => {
     const sessionId = newSessionId();
     const stream = `response.writeHead(200, { "content-type": "text/event-stream" });

@@ -1,15 +1,15 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, type StdioOptions } from "node:child_process";
 import { existsSync } from "node:fs";
 import { chown, mkdir, rm } from "node:fs/promises";
 import { type AddressInfo, connect, type Socket } from "node:net";
-import type { Readable } from "node:stream";
+import type { Readable, Writable } from "node:stream";
 import { basename, join } from "node:path";
 import { closeServer } from "@whs/platform/sandbox";
 import { Pool } from "undici";
 import type { EgressProxy } from "./egress-proxy.ts";
 import { readLines } from "./line-reader.ts";
 import { freePort, untilListening } from "./ports.ts";
-import { INSIDE_RUN, type SandboxPlan } from "./sandbox.ts";
+import { INSIDE_RUN, type NodeProgram, type SandboxPlan } from "./sandbox.ts";
 import { bridgeSockets } from "./stdio-sockets.ts";
 import type { Mount } from "./view.ts";
 
@@ -70,11 +70,13 @@ export class RunningSandbox {
   /** Resolves, with how it ended, when the process is gone and everything of it is cleared away. */
   readonly ended: Promise<string>;
   private readonly child: ChildProcess;
+  private readonly control: Writable;
   private readonly place: { path: string } | { port: number };
 
-  private constructor(child: ChildProcess, pool: Pool, place: { path: string } | { port: number }, ended: Promise<string>) {
+  private constructor(child: ChildProcess, pool: Pool, { control, place }: Surrounded, ended: Promise<string>) {
     this.child = child;
     this.pool = pool;
+    this.control = control;
     this.place = place;
     this.ended = ended;
   }
@@ -89,13 +91,14 @@ export class RunningSandbox {
     return surroundings.plan.isolated ? startIsolated(order, surroundings) : startUnisolated(order, surroundings);
   }
 
-  static of(child: ChildProcess, { place, outputs, clearAway, onLine }: Surrounded): RunningSandbox {
+  static of(child: ChildProcess, surrounded: Surrounded): RunningSandbox {
+    const { control, place, outputs, clearAway, onLine } = surrounded;
     const pool =
       "path" in place
         ? new Pool("http://localhost", { connect: { socketPath: place.path }, ...POOL })
         : new Pool(`http://127.0.0.1:${place.port}`, POOL);
     for (const stream of outputs) readLines(stream, onLine);
-    child.stdin?.on("error", () => child.kill("SIGKILL"));
+    control.on("error", () => child.kill("SIGKILL"));
     const ended = new Promise<string>((resolve) => {
       child.on("error", (error) => resolve(`it could not be started: ${error.message}`));
       child.on("close", (code, signal) => resolve(signal === null ? `it ended with code ${code}` : `it ended by ${signal}`));
@@ -104,12 +107,12 @@ export class RunningSandbox {
       await clearAway();
       return how;
     });
-    return new RunningSandbox(child, pool, place, ended);
+    return new RunningSandbox(child, pool, surrounded, ended);
   }
 
   /** Asks the program to end, and kills it when it does not within two seconds. */
   async stop(): Promise<void> {
-    this.child.stdin?.end();
+    this.control.end();
     const timer = setTimeout(() => this.kill(), TERMINATE_MS);
     await this.ended;
     clearTimeout(timer);
@@ -121,6 +124,8 @@ export class RunningSandbox {
 }
 
 interface Surrounded {
+  /** Whence the init has its order; its end asks the program to end. */
+  control: Writable;
   /** Where the program is reached. */
   place: { path: string } | { port: number };
   /** What holds lines that it writes. */
@@ -135,18 +140,21 @@ async function startIsolated(order: SandboxOrder, { plan, egress, runDir, slots 
   await prepareFolder(folder, plan.uid);
   const ingress = join(folder, "in.sock");
   const proxy = order.agentId === null ? null : await egress.listen(order.agentId, join(folder, "out.sock"), plan.uid);
+  const env = { ...(proxy === null ? {} : proxyVariables(`http://127.0.0.1:${EGRESS_PORT}`)), ...order.env };
+  const node = plan.hosts ? nodeProgram(order, env) : undefined;
   const { file, args } = await plan.command(name, {
     view: order.view,
     mounts: order.mounts ?? [],
     runDir: folder,
     writable: order.writable,
+    ...(node === undefined ? {} : { node }),
   });
-  const child = spawn(file, args, { env: plan.environment, cwd: "/", stdio: ["pipe", "pipe", "pipe"] });
-  const proxyUrl = `http://127.0.0.1:${EGRESS_PORT}`;
-  child.stdin.write(
+  const child = spawn(file, args, { env: plan.environment, cwd: "/", stdio: node === undefined ? ["pipe", "pipe", "pipe"] : HOSTED_STDIO });
+  const control = child.stdio[node === undefined ? 0 : HOSTED_CONTROL] as Writable;
+  control.write(
     `${JSON.stringify({
       argv: order.argv,
-      env: { ...(proxy === null ? {} : proxyVariables(proxyUrl)), ...order.env },
+      env,
       cwd: order.workingDirectory,
       port: order.port,
       ...(plan.byStdio ? { stdio: true } : { ingress: `${INSIDE_RUN}/in.sock` }),
@@ -155,7 +163,7 @@ async function startIsolated(order: SandboxOrder, { plan, egress, runDir, slots 
     })}\n`,
   );
   const bridge = plan.byStdio
-    ? await bridgeSockets(child.stdout, child.stdin, { ingress, egress: proxy === null ? null : join(folder, "out.sock") })
+    ? await bridgeSockets(child.stdout as Readable, control, { ingress, egress: proxy === null ? null : join(folder, "out.sock") })
     : null;
   const listening = Promise.withResolvers<void>();
   const onLine = (line: string): void => {
@@ -170,11 +178,31 @@ async function startIsolated(order: SandboxOrder, { plan, egress, runDir, slots 
     await plan.release(name);
     slots.free(name);
   };
-  const outputs = plan.byStdio ? [child.stderr] : [child.stdout, child.stderr];
-  const sandbox = RunningSandbox.of(child, { place: { path: ingress }, outputs, clearAway, onLine });
+  const outputs = (plan.byStdio ? [child.stderr] : [child.stdout, child.stderr]).filter((output) => output !== null);
+  const sandbox = RunningSandbox.of(child, { control, place: { path: ingress }, outputs, clearAway, onLine });
   await listening.promise;
   return sandbox;
 }
+
+/** What Node reads before it runs any code: later is too late for the init to set it. */
+const START_VARIABLES = new Set(
+  `NODE_OPTIONS NODE_USE_ENV_PROXY NODE_EXTRA_CA_CERTS NODE_PATH NODE_NO_WARNINGS NODE_DEBUG NODE_V8_COVERAGE NODE_COMPILE_CACHE
+   NODE_ICU_DATA NODE_PENDING_DEPRECATION NODE_REDIRECT_WARNINGS NODE_DISABLE_COLORS NO_COLOR FORCE_COLOR OPENSSL_CONF SSL_CERT_DIR
+   SSL_CERT_FILE UV_THREADPOOL_SIZE TZ LANG LC_ALL HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy`.split(/\s+/),
+);
+
+/** The program as one that loads the init itself, where it is a Node program. */
+function nodeProgram({ argv, workingDirectory }: SandboxOrder, env: Readonly<Record<string, string>>): NodeProgram | undefined {
+  const [file = "", ...args] = argv;
+  if (!file.startsWith("/") || basename(file) !== "node") return undefined;
+  const startEnvironment = Object.fromEntries(Object.entries(env).filter(([name]) => START_VARIABLES.has(name)));
+  return { argv: [file, ...args], startEnvironment, workingDirectory };
+}
+
+/** A hosted program has a standard input of its own, which is empty. */
+const HOSTED_STDIO: StdioOptions = ["ignore", "pipe", "pipe", "pipe"];
+/** The file descriptor by which the init in a hosted program gets its order; `init.cjs` knows it too. */
+const HOSTED_CONTROL = 3;
 
 /** The init's word that its socket exists. */
 const LISTENING = "\0listening";
@@ -206,6 +234,7 @@ async function startUnisolated(order: SandboxOrder, { plan, egress, slots }: San
     slots.free(name);
   };
   const sandbox = RunningSandbox.of(child, {
+    control: child.stdin,
     place: { port },
     outputs: [child.stdout, child.stderr],
     clearAway,

@@ -52,7 +52,9 @@ export interface SandboxPlan {
   node: readonly string[];
   /** The user that must own what a sandbox may write to; null: ours. */
   uid: number | null;
-  /** Program and arguments that run the init of a sandbox; null where there are no sandboxes. */
+  /** Whether a Node program may load the init into its own process. */
+  hosts: boolean;
+  /** Program and arguments that run the init of a sandbox. */
   command(name: string, place: SandboxPlace): Promise<{ file: string; args: readonly string[] }>;
   release(name: string): Promise<void>;
 }
@@ -65,6 +67,16 @@ export interface SandboxPlace {
   runDir: string;
   /** Directories that may be written to, by where they are seen. */
   writable: Readonly<Record<string, string>>;
+  /** Absent: the init runs the program, in a process of its own. */
+  node?: NodeProgram;
+}
+
+/** A Node program that loads the init into its own process, which spares the start of another Node. Only where `hosts` says so. */
+export interface NodeProgram {
+  argv: readonly [file: string, ...args: readonly string[]];
+  /** What Node reads before it runs any code. Others can see it: no secrets. */
+  startEnvironment: Readonly<Record<string, string>>;
+  workingDirectory: string;
 }
 
 /** Bubblewrap first, Docker or podman second, no sandbox last. @throws Error when `mode` demands one that cannot be used. */
@@ -92,6 +104,7 @@ export async function planSandboxes(options: SandboxOptions): Promise<SandboxPla
   return {
     isolated,
     byStdio: false,
+    hosts: isolated,
     environment: {},
     node: bubblewrap.toolkit?.node ?? [process.execPath],
     layers: describeLayers(options, { programs, cgroups, user, isolated, detail: bubblewrap.detail, reason }),
@@ -119,6 +132,7 @@ function containerPlan(engine: Engine, { memoryMb, maxProcesses, maxFiles, engin
   return {
     isolated: true,
     byStdio: true,
+    hosts: false,
     environment: { PATH: SEARCH_PATH, ...engineEnvironment },
     node: engine.node,
     uid: engine.uid,
@@ -146,8 +160,8 @@ interface Toolkit {
   mounts: readonly string[];
   /** Words that run Node inside. */
   node: readonly string[];
-  /** Words that run the init inside, as a user without rights. */
-  run: readonly string[];
+  /** Words before a command inside that make a user without rights of us. */
+  dropRights: readonly string[];
 }
 
 function bubblewrapCommand(toolkit: Toolkit, place: SandboxPlace): readonly string[] {
@@ -160,9 +174,17 @@ function bubblewrapCommand(toolkit: Toolkit, place: SandboxPlace): readonly stri
     bubblewrapMounts(place.mounts),
     parentDirectories(Object.keys(place.writable)),
     Object.entries(place.writable).flatMap(([inside, outside]) => ["--bind", outside, inside]),
-    ["--bind", place.runDir, INSIDE_RUN, "--remount-ro", "/", "--chdir", "/", "--"],
-    toolkit.run,
+    ["--bind", place.runDir, INSIDE_RUN, "--remount-ro", "/"],
+    place.node === undefined
+      ? ["--chdir", "/", "--", ...toolkit.dropRights, ...toolkit.node, INSIDE_INIT]
+      : hostedProgram(toolkit, place.node),
   ].flat();
+}
+
+function hostedProgram({ dropRights }: Toolkit, { argv, startEnvironment, workingDirectory }: NodeProgram): readonly string[] {
+  const [file, ...args] = argv;
+  const environment = Object.entries(startEnvironment).flatMap(([name, value]) => ["--setenv", name, value]);
+  return [...environment, "--chdir", workingDirectory, "--", ...dropRights, file, "--require", INSIDE_INIT, ...args];
 }
 
 async function tryBubblewrap(options: SandboxOptions, programs: Programs, user: SandboxUser) {
@@ -173,8 +195,8 @@ async function tryBubblewrap(options: SandboxOptions, programs: Programs, user: 
   if (ldd === undefined) return off("ldd is missing, so that the libraries of Node cannot be found");
   const toolkit = await assembleToolkit(bwrap, ldd, programs.setpriv, user);
   const place = { view: await hostView(), mounts: [], runDir: "/", writable: {} };
-  const [, ...args] = bubblewrapCommand({ ...toolkit, run: [...toolkit.run.slice(0, -1), "--version"] }, place);
-  const probe = await runCommand(bwrap, args.with(args.indexOf(INSIDE_RUN) - 2, "--ro-bind"));
+  const words = bubblewrapCommand(toolkit, place).slice(1, -1);
+  const probe = await runCommand(bwrap, [...words.with(words.indexOf(INSIDE_RUN) - 2, "--ro-bind"), "--version"]);
   if (probe?.code === 0)
     return {
       toolkit,
@@ -198,7 +220,7 @@ async function assembleToolkit(bwrap: string, ldd: string, setpriv: string | und
   ].flat();
   const dropRights = asRoot ? [...throughLoader, INSIDE_SETPRIV, "--no-new-privs", ...changeUser(user), "--"] : [];
   const node = [...throughLoader, INSIDE_NODE];
-  return { bwrap, user, mounts, node, run: [...dropRights, ...node, INSIDE_INIT] };
+  return { bwrap, user, mounts, node, dropRights };
 }
 
 function limitWords({ memoryMb, maxFiles }: SandboxOptions, programs: Programs, cgroups: Cgroups | null): readonly string[] {

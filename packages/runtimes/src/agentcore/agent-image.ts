@@ -8,7 +8,16 @@ import { publishImage } from "./image/publish.ts";
 import { Registry } from "./image/registry.ts";
 import type { TarEntry } from "./image/tar.ts";
 import type { ImageOptions } from "./options.ts";
-import { AGENT_FOLDER, type AgentDescription, CONTAINER_PORT, DESCRIPTION_FILE, IMAGE_ROOT, WRAPPER_FILE } from "./protocol.ts";
+import {
+  AGENT_FOLDER,
+  type AgentDescription,
+  CONTAINER_PORT,
+  DESCRIPTION_FILE,
+  IMAGE_ROOT,
+  PROXY_LATER,
+  PROXY_VARIABLE,
+  WRAPPER_FILE,
+} from "./protocol.ts";
 import { assembleWrapper } from "./wrapper/assemble.ts";
 
 export interface AgentImage {
@@ -106,8 +115,8 @@ function checkedName(name: string): string {
 function executionOf(base: BaseImage): Execution {
   return {
     entrypoint: [base.nodePath, "--disable-warning=ExperimentalWarning", `/${IMAGE_ROOT}/${WRAPPER_FILE}`],
-    // Where the platform gives a proxy, Node's fetch goes through it.
-    env: [...base.env, "NODE_USE_ENV_PROXY=1", "HOME=/tmp"],
+    // Where the platform gives a proxy, Node's clients go through it; a Node that we do not know may not be able to do so later.
+    env: [...base.env, `${PROXY_VARIABLE}=${base.origin === undefined ? PROXY_LATER : "1"}`, "HOME=/tmp"],
     workingDir: `/${IMAGE_ROOT}`,
     user: "65534:65534",
     ports: [CONTAINER_PORT],

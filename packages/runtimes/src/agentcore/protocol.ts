@@ -12,6 +12,10 @@ export const AGENT_FOLDER = "agent";
 /** Where the platform mounts a session's own storage, if it is configured to; AgentCore wants `/mnt/<one name>`. */
 export const SESSION_MOUNT = "/mnt/session";
 export const CONTAINER_PORT = 8080;
+
+/** What Node knows the wish by that its HTTP clients use the proxy of the variables, and the value by which an image leaves it to the wrapper. */
+export const PROXY_VARIABLE = "NODE_USE_ENV_PROXY";
+export const PROXY_LATER = "0";
 /** An agent's variables stand under this prefix, so that none of them can change how the wrapper or Node itself runs. */
 export const ENV_PREFIX = "WHS_ENV_";
 

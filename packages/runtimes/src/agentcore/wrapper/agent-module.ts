@@ -13,9 +13,9 @@ export class LoadError extends Error {
 
 const MAX_MESSAGE = 1500;
 
-/** @throws LoadError naming the error with file and line. */
-export async function loadAgent(folder: string, description: AgentDescription): Promise<LoadedAgent> {
-  registerModules(folder, description);
+/** `builtin` is told of every module of Node's that is loaded for the agent. @throws LoadError naming the error with file and line. */
+export async function loadAgent(folder: string, description: AgentDescription, builtin: (specifier: string) => void): Promise<LoadedAgent> {
+  registerModules(folder, description, builtin);
   try {
     return findAgent((await import(pathToFileURL(path.join(folder, description.mainModule)).href)) as Record<string, unknown>);
   } catch (error) {
@@ -23,12 +23,13 @@ export async function loadAgent(folder: string, description: AgentDescription): 
   }
 }
 
-function registerModules(folder: string, { modules }: AgentDescription): void {
+function registerModules(folder: string, { modules }: AgentDescription, builtin: (specifier: string) => void): void {
   const root = `${pathToFileURL(folder).href}/`;
   const nameOf = (url: string): string | null => (url.startsWith(root) ? decodeURIComponent(url.slice(root.length)) : null);
   registerHooks({
     resolve(specifier, context, next) {
       const from = context.parentURL === undefined ? null : nameOf(context.parentURL);
+      if (from !== null && isBuiltin(specifier)) builtin(specifier);
       if (from === null || isBuiltin(specifier)) return next(specifier, context);
       const url = /^(?:\.{0,2}\/|file:)/.test(specifier) ? new URL(specifier, context.parentURL).href : "";
       const name = nameOf(url);

@@ -1,13 +1,17 @@
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
-/** The wrapper as one module without imports but Node's own. The same sources give the same text. */
+/**
+ * The wrapper as one module that needs nothing but Node's own; the same sources give the same text. In CommonJS, since an import
+ * of `node:http` asks for all that it exports, which loads clients that no container needs to start.
+ */
 export async function assembleWrapper(): Promise<string> {
   const result = await build({
     entryPoints: [fileURLToPath(new URL("main.ts", import.meta.url))],
     bundle: true,
     write: false,
-    format: "esm",
+    format: "cjs",
+    define: { "import.meta.dirname": "__dirname" },
     platform: "node",
     target: "node24",
     legalComments: "none",

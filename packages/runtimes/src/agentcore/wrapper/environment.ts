@@ -1,5 +1,5 @@
 /** The only reader of the container's environment. */
-import { CONTAINER_PORT, ENV_PREFIX, SESSION_MOUNT } from "../protocol.ts";
+import { CONTAINER_PORT, ENV_PREFIX, PROXY_LATER, PROXY_VARIABLE, SESSION_MOUNT } from "../protocol.ts";
 
 /** The agent's variables, under their own names; code that looks into the process's environment finds them there too. */
 export function takeEnvironment(): Record<string, string> {
@@ -17,4 +17,11 @@ export function takeEnvironment(): Record<string, string> {
 /** Where to listen and to keep what sessions store; a container that shares its machine's network and files is told so. */
 export function findPlace(): { port: string; mount: string } {
   return { port: process.env.PORT ?? String(CONTAINER_PORT), mount: process.env.WHS_SESSION_STORAGE ?? SESSION_MOUNT };
+}
+
+/** Whether the image leaves it to the wrapper that Node's clients use the proxy. Programs that the agent starts see to it themselves. */
+export function takeProxyWish(): boolean {
+  if (process.env[PROXY_VARIABLE] !== PROXY_LATER) return false;
+  process.env[PROXY_VARIABLE] = "1";
+  return true;
 }

@@ -6,6 +6,7 @@ import { AGENT_FOLDER, type AgentDescription, DESCRIPTION_FILE } from "../protoc
 import { loadAgent, LoadError } from "./agent-module.ts";
 import { findPlace, takeEnvironment } from "./environment.ts";
 import { AgentLog } from "./logs.ts";
+import { useProxyOnDemand } from "./proxy.ts";
 import { createRedaction } from "./redaction.ts";
 import { createWrapper } from "./server.ts";
 import { SessionStores } from "./session-store.ts";
@@ -23,7 +24,7 @@ log.capture();
 process.on("unhandledRejection", (reason) => log.add("error", `Unhandled rejection: ${failureText(reason)}`));
 process.on("uncaughtException", (error) => log.add("error", `Uncaught exception: ${failureText(error)}`));
 
-const loaded = loadAgent(path.join(folder, AGENT_FOLDER), description).catch((error: unknown) =>
+const loaded = loadAgent(path.join(folder, AGENT_FOLDER), description, useProxyOnDemand()).catch((error: unknown) =>
   error instanceof LoadError ? error : new LoadError("The agent cannot be loaded.", { cause: error }),
 );
 const wrapper = createWrapper({ loaded, env, sessionful: description.sessionful, sessions: new SessionStores(mount), log });
