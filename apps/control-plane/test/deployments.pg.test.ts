@@ -1,7 +1,8 @@
-import type { Deployment, InvokeResponse } from "@whs/api";
+import type { Deployment, DeploymentFile, DeploymentFileContent, InvokeResponse } from "@whs/api";
 import { openBlobStore } from "@whs/platform/blobs";
+import { createHash } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { createAgent, deploy, deploymentEnd, echo, requestDeployment } from "./deploy.ts";
+import { createAgent, deploy, deploymentEnd, echo, manifestOf, requestDeployment } from "./deploy.ts";
 import { startControlPlane, type TestControlPlane, type TestUser } from "./harness.ts";
 
 let plane: TestControlPlane;
@@ -118,6 +119,43 @@ describe("a deploy", () => {
         artifact: { type: "uploaded_bundle", uploadId: "upl_01m7z7cv6qet4tfy053572xb7f" },
       }),
     ).toMatchObject({ status: 404, body: { error: { code: "NOT_FOUND" } } });
+  });
+});
+
+describe("the files of a deployment", () => {
+  it("are listed, and read one by one where they are text, by their owner", async () => {
+    const agentId = await createAgent(person, "readable");
+    const files = { "agent.ts": echo("read "), "data/words.txt": "Grüße\n", "logo.png": "\0PNG", "large.txt": "x".repeat(256 * 1024 + 1) };
+    const { body } = await requestDeployment(person, agentId, { files });
+    const { id } = await deploymentEnd(person, body.deployment.id);
+    const listed = await person.request<{ items: DeploymentFile[] }>("GET", `/v1/deployments/${id}/files`);
+    expect(listed.body.items.map(({ path, sizeBytes }) => [path, sizeBytes])).toEqual([
+      ["agent.config.json", Buffer.byteLength(manifestOf())],
+      ["agent.ts", files["agent.ts"].length],
+      ["data/words.txt", 8],
+      ["large.txt", 262_145],
+      ["logo.png", 4],
+    ]);
+    expect(listed.body.items[2]?.sha256).toBe(createHash("sha256").update("Grüße\n").digest("hex"));
+    const read = async (path: string) => {
+      const answer = await person.request<{ file: DeploymentFileContent }>(
+        "GET",
+        `/v1/deployments/${id}/file?path=${encodeURIComponent(path)}`,
+      );
+      return answer.status === 200 ? [answer.body.file.content, answer.body.file.text] : answer.status;
+    };
+    expect(await read("data/words.txt")).toEqual(["text", "Grüße\n"]);
+    expect(await read("logo.png")).toEqual(["binary", null]);
+    expect(await read("large.txt")).toEqual(["too_large", null]);
+    for (const path of ["gone.txt", "../agent.ts", "/etc/passwd", "data"]) expect(await read(path)).toBe(404);
+    expect((await person.request("GET", `/v1/deployments/${id}/file`)).status).toBe(400);
+    // What was installed from the marketplace runs, and its names are known; its text is its publisher's.
+    const { source } = body.deployment.artifact;
+    await plane.pool.query(
+      "insert into whs.installs (install_intent_id, user_id, agent_id, listing_id, release_id, release_version, upload_id) select 'int_x', user_id, id, 'lst_x', 'rel_x', '1.0.0', $2 from whs.agents where id = $1",
+      [agentId, "uploadId" in source ? source.uploadId : ""],
+    );
+    expect(await read("data/words.txt")).toEqual(["withheld", null]);
   });
 });
 

@@ -320,5 +320,11 @@ describe("metering", () => {
     );
     const sum = (figure: "requests" | "tokens"): number => body.series.reduce((total, one) => total + one[figure], 0);
     expect([sum("requests"), sum("tokens")]).toEqual([25, 175]);
+    const byAgent = async (query: string) =>
+      (await person.request<{ items: { name: string; requests: number; tokens: number }[] }>("GET", `/v1/billing/usage/agents?${query}`))
+        .body.items;
+    expect((await byAgent("")).find(({ name }) => name === "metered")).toMatchObject({ agentId, requests: 25, tokens: 175, errors: 0 });
+    expect(await byAgent("period=2020-02")).toEqual([]);
+    expect((await person.request("GET", "/v1/billing/usage/agents?period=2020-13")).status).toBe(400);
   });
 });

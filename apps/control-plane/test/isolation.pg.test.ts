@@ -43,7 +43,7 @@ const validBodies: Readonly<Record<string, unknown>> = {
 const byId = Object.values(whsEndpoints).filter((endpoint) => endpoint.access.kind === "user" && endpoint.path.includes("{"));
 
 function pathFor(path: string, ids: Record<"agent" | "deployment" | "token" | "trace" | "stream" | "session", string>): string {
-  return path
+  return `${path}${path.endsWith("/file") ? "?path=agent.ts" : ""}`
     .replace("{agentId}", ids.agent)
     .replace("{deploymentId}", ids.deployment)
     .replace("{traceId}", ids.trace)

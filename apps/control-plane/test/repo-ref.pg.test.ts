@@ -100,6 +100,8 @@ describe("a deployment from a repository", () => {
     });
     const invoked = await person.request<InvokeResponse>("POST", `/v1/invoke/${agentId}`, { input: { prompt: "hi" } });
     expect(invoked.body.output.text).toBe("from the repository: hi");
+    const files = await person.request<{ items: { path: string }[] }>("GET", `/v1/deployments/${deployment.id}/files`);
+    expect(files.body.items.map(({ path: name }) => name)).toEqual(["README.md", "agent.config.json", "agent.ts", "lib/x.txt"]);
 
     const upload = await uploadOf(ended.artifact.resolved?.uploadId);
     const blobs = await openBlobStore(plane.config.blobUrl);

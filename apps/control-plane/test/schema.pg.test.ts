@@ -13,7 +13,14 @@ import { eraseExpiredAnswers } from "@whs/platform/idempotency";
 import { listSessions } from "../src/features/invocations/session-store.ts";
 import { findUsers } from "../src/features/operator/store.ts";
 import { nextAccounts, readCountersSince, sealDay, sumEvents } from "../src/features/usage/reconcile-store.ts";
-import { findInvocationsOfTrace, findLinesOfTrace, listFailedInvocations, sumByHour, sumByMinute } from "../src/features/usage/store.ts";
+import {
+  findInvocationsOfTrace,
+  findLinesOfTrace,
+  listFailedInvocations,
+  sumByAgent,
+  sumByHour,
+  sumByMinute,
+} from "../src/features/usage/store.ts";
 
 const root = path.resolve(import.meta.dirname, "..");
 const migrations = path.join(root, "migrations");
@@ -145,6 +152,7 @@ describe("over tens of thousands of rows", () => {
           await sealDay(transaction, dayAgo(2), accounts);
         }),
     ],
+    ["a month by agent", () => sumByAgent(db, { userId: user, from: new Date(0), to: new Date(), limit: 100 })],
     ["a series by hour", () => sumByHour(db, { agentId: agent, from: new Date(Date.now() - 86_400_000), to: new Date() }, "hour")],
   ])("%s is found without reading a whole table", async (_name, run) => {
     for (const plan of await explained.plansOf(run)) expect(plan).not.toMatch(/Seq Scan on (?!.*_default)/);

@@ -66,17 +66,17 @@ export class Api {
 
 /** WHS as the signed-in person. Throws a redirect to the sign-in where nobody is. */
 export function apiOf(args: PageArgs): Api {
-  const { config, traceId } = args.context.get(appContext);
+  const { config, traceId, address } = args.context.get(appContext);
   const session = requireSession(args);
-  return new Api(clientOf(config.whsUrl, session), traceId, refused(args, session));
+  return new Api(clientOf(config.whsUrl, address, session), traceId, refused(args, session));
 }
 
 /** FleetPrompt as the signed-in person, or as a visitor. Throws a 404 page where the installation has none. */
 export function marketplaceOf(args: PageArgs): Api {
-  const { config, traceId } = args.context.get(appContext);
+  const { config, traceId, address } = args.context.get(appContext);
   if (config.fleetpromptUrl === undefined) throw data(null, { status: 404 });
   const session = sessionOf(args);
-  return new Api(clientOf(config.fleetpromptUrl, session ?? undefined), traceId, refused(args, session));
+  return new Api(clientOf(config.fleetpromptUrl, address, session ?? undefined), traceId, refused(args, session));
 }
 
 /** Null for visitors. */
@@ -90,14 +90,17 @@ export function requireSession(args: PageArgs): Session {
   return session;
 }
 
-function clientOf(baseUrl: string, session: Session | undefined): WhsClient {
+/** Every request says whose it is, which counts where this server is a trusted proxy. */
+function clientOf(baseUrl: string, address: string, session: Session | undefined): WhsClient {
   return new WhsClient({
     baseUrl,
     ...(session === undefined ? {} : { token: session.token }),
     fetch: (input, init) => {
       // Streams end when the person leaves; everything else must answer in time.
       const signal = init?.signal ?? AbortSignal.timeout(TIMEOUT_MS);
-      return fetch(input, { ...init, signal });
+      const headers = new Headers(init?.headers);
+      headers.set("x-forwarded-for", address);
+      return fetch(input, { ...init, headers, signal });
     },
   });
 }

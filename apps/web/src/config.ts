@@ -29,6 +29,7 @@ const schema = z.object({
   WHS_PUBLIC_URL: address.optional().describe("where people reach WHS"),
   FLEETPROMPT_URL: address.optional().describe("where this server reaches FleetPrompt"),
   FLEETPROMPT_PUBLIC_URL: address.optional().describe("where people reach FleetPrompt"),
+  WHS_TRUSTED_PROXIES: z.string().default("").describe("comma-separated addresses"),
   WHS_ALLOW_HTTP: flag.describe("1 allows http beyond loopback"),
   LOG_LEVEL: z
     .enum(logLevels)
@@ -68,6 +69,10 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env) {
     whsPublicUrl: read.WHS_PUBLIC_URL ?? read.WHS_API_URL,
     fleetpromptUrl: read.FLEETPROMPT_URL,
     fleetpromptPublicUrl: read.FLEETPROMPT_PUBLIC_URL ?? read.FLEETPROMPT_URL,
+    /** Whose `X-Forwarded-For` is believed. */
+    trustedProxies: read.WHS_TRUSTED_PROXIES.split(",")
+      .map((proxy) => proxy.trim())
+      .filter((proxy) => proxy !== ""),
     logLevel: read.LOG_LEVEL,
   };
 }

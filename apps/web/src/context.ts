@@ -14,6 +14,8 @@ export interface App {
   nonce: string;
   /** Goes along with every call of an API, and onto error pages. */
   traceId: string;
+  /** Of whoever looks at the page, for the rates of the APIs. */
+  address: string;
 }
 
 export const appContext = createContext<App>();

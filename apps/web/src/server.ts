@@ -10,14 +10,14 @@ import { createSessions } from "./session/sessions.ts";
 
 /** What the HTTP server calls; the only thing that leaves the bundle. */
 export interface Pages {
-  answer(request: Request, identity: Pick<App, "nonce" | "traceId">): Promise<Response>;
+  answer(request: Request, identity: Pick<App, "nonce" | "traceId" | "address">): Promise<Response>;
   /** Template of the page at a path, such as `/agents/:agentId`; undefined where there is none. */
   routeOf(pathname: string): string | undefined;
 }
 export type CreatePages = (config: Config, log: Logger) => Pages;
 
 export const createPages: CreatePages = (config, log) => {
-  const app: Omit<App, "nonce" | "traceId"> = { config, log, oidc: createOidc(config), sessions: createSessions(config) };
+  const app: Omit<App, "nonce" | "traceId" | "address"> = { config, log, oidc: createOidc(config), sessions: createSessions(config) };
   const handle = createRequestHandler(build, "production");
   return {
     answer(request, identity) {

@@ -117,6 +117,7 @@ test("a smaller plan is explained before it is taken, and what is paid for is lo
   await visit(page, `${web.url}/usage`);
   await page.getByRole("region", { name: "Requests", exact: true }).getByText("of 10,000 requests").waitFor();
   expect(await page.getByText("Limit reached").count()).toBe(0);
+  await page.getByRole("region", { name: "Usage by agent" }).getByRole("link", { name: "echo" }).waitFor();
 
   await visit(page, `${web.url}/plan`);
   await page.getByRole("button", { name: "Billing and invoices" }).click();

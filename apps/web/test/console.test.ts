@@ -1,10 +1,18 @@
 import { createAgent } from "@whs/api";
 import { signUp } from "@whs/stack/testing";
+import { createLogger } from "@whs/platform/log";
+import { createRegistry } from "@whs/platform/metrics";
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { readFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import type { APIRequestContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ensureBuilt } from "../src/build.ts";
+import { readConfig } from "../src/config.ts";
+import { createWebServer } from "../src/http/server.ts";
 import { createSessions } from "../src/session/sessions.ts";
 import { complaintsOf, examine, visit } from "./browser.ts";
 import { START_TIMEOUT_MS, startWeb, type WebHarness } from "./harness.ts";
@@ -202,6 +210,43 @@ describe("every answer", () => {
       expect([headers.get("cache-control"), headers.get("x-content-type-options")]).toEqual(["private, no-store", "nosniff"]);
     }
     expect([nonces.size, nonces.has("")]).toEqual([3, false]);
+  });
+
+  test("is made of what the APIs say to the visitor's own address, which nobody can make up", async () => {
+    const asked = new Set<unknown>();
+    const api = createServer(({ headers }, response) => {
+      asked.add(headers["x-forwarded-for"]);
+      response.writeHead(500).end();
+    });
+    await once(api.listen(0, "127.0.0.1"), "listening");
+    const log = createLogger({ name: "web", level: "silent" });
+    const config = readConfig({
+      WEB_PORT: "0",
+      WEB_URL: "http://web.example",
+      WHS_ALLOW_HTTP: "1",
+      WEB_SESSION_SECRET: "s".repeat(32),
+      OIDC_ISSUER: "http://127.0.0.1:1",
+      FLEETPROMPT_URL: `http://127.0.0.1:${(api.address() as AddressInfo).port}`,
+    });
+    const addressesSeen = async (trustedProxies: string[], forwardedFor: string): Promise<unknown[]> => {
+      asked.clear();
+      const server = await createWebServer({
+        config: { ...config, trustedProxies },
+        log,
+        build: await ensureBuilt(log),
+        registry: createRegistry("web"),
+      });
+      await fetch(`${await server.listen()}/marketplace`, { headers: { "x-forwarded-for": forwardedFor, connection: "close" } });
+      await server.close();
+      return [...asked];
+    };
+    try {
+      expect(await addressesSeen(["127.0.0.1"], "203.0.113.1")).toEqual(["203.0.113.1"]);
+      expect(await addressesSeen(["127.0.0.1"], "203.0.113.1, 203.0.113.2")).toEqual(["203.0.113.2"]);
+      expect(await addressesSeen([], "203.0.113.1")).toEqual(["127.0.0.1"]);
+    } finally {
+      api.close();
+    }
   });
 
   test("to a form from another site, or from nowhere, is a refusal, and nothing is done", async () => {

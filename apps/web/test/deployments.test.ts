@@ -95,6 +95,14 @@ describe("a person", () => {
       "sessionfulfalsetrue",
     ]);
     expect(await page.getByText("The bundle is another one").isVisible()).toBe(true);
+    const files = page.getByRole("region", { name: "Files of the bundle" }).getByRole("row");
+    expect((await files.allTextContents()).slice(1).map((row) => row.replace(/\d.*/, ""))).toEqual([
+      "agent.config.jsonChanged",
+      "agent.tsChanged",
+    ]);
+    await page.getByRole("link", { name: "agent.ts" }).click();
+    const text = page.getByRole("region", { name: "Text of agent.ts" });
+    expect(await text.textContent()).toBe(`- ${echo("one")}\n+ ${echo("two")}\n`);
     expect(await survey(page, page.url(), "deployment", CONSOLE_SCRIPT_BYTES)).toEqual([]);
 
     await page.getByRole("navigation", { name: "Agent" }).getByRole("link", { name: "Deployments" }).click();
@@ -122,6 +130,16 @@ describe("a person", () => {
     await drop(page, { "agent.config.json": manifest(), "agent.ts": `import { gone } from "./gone.ts"; export default { invoke: gone };` });
     await page.getByText("This deployment failed.").waitFor({ timeout: DEPLOYED_MS });
     expect(await page.getByRole("main").textContent()).toContain("./gone.ts");
+
+    await visit(page, `${agent}/deployments`);
+    const repository = page.getByLabel("Repository", { exact: true });
+    await repository.fill("https://github.com/ada");
+    await page.getByRole("button", { name: "Deploy from the repository" }).click();
+    await page.getByText("must be https://github.com/<owner>/<repository>").first().waitFor();
+    await repository.fill("https://github.com/ada/desk");
+    await page.getByRole("button", { name: "Deploy from the repository" }).click();
+    await page.getByRole("heading", { level: 2, name: "Version 2" }).waitFor({ timeout: DEPLOYED_MS });
+    expect(await page.getByText("https://github.com/ada/desk at main").isVisible()).toBe(true);
     expect(complaints).toEqual([]);
     await page.context().close();
   });

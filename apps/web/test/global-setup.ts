@@ -64,6 +64,8 @@ function start(dataDir: string): Promise<Stack> {
       ...process.env,
       WHS_TIERS_FILE: tiersFile,
       WHS_STREAM_GRACE_SECONDS: "5",
+      // Where nobody answers: repositories are elsewhere, and tests ask nobody there.
+      WHS_GITHUB_ARCHIVE_URL: "http://127.0.0.1:1",
       FLEETPROMPT_RATE_SEARCH: "off",
       FLEETPROMPT_RATE_READ: "off",
     },

@@ -29,6 +29,7 @@ export * from "./schemas/audit.ts";
 export * from "./schemas/base.ts";
 export * from "./schemas/billing.ts";
 export * from "./schemas/delegation.ts";
+export * from "./schemas/deployment-file.ts";
 export * from "./schemas/deployment.ts";
 export * from "./schemas/introspection.ts";
 export * from "./schemas/invoke.ts";

@@ -15,6 +15,7 @@ import { compress } from "./compress.ts";
 import { refuseWrite } from "./refuse-write.ts";
 import { securityHeaders } from "./security-headers.ts";
 import { loadFiles } from "./static-files.ts";
+import { createVisitorAddress } from "./visitor-address.ts";
 
 export interface WebServer {
   /** @returns the address with the port that was really bound */
@@ -43,15 +44,22 @@ export async function createWebServer({ config, log, build, registry }: WebServe
   const observe = createHttpObserver(registry);
   const files = loadFiles(path.join(build, "client"));
   const origin = new URL(config.origin);
-  const answer = async (request: Request): Promise<Response> => {
+  const visitorAddress = createVisitorAddress(config.trustedProxies);
+  const answer = async (request: Request, connection: string): Promise<Response> => {
     const { pathname } = new URL(request.url);
     if (HEALTH.has(pathname)) return Response.json({ status: "ok" });
-    return files.send(request, pathname) ?? moved(request, config) ?? refuseWrite(request, config) ?? (await page(pages, request, config));
+    const address = visitorAddress(connection, request.headers.get("x-forwarded-for"));
+    return (
+      files.send(request, pathname) ??
+      moved(request, config) ??
+      refuseWrite(request, config) ??
+      (await page(pages, request, config, address))
+    );
   };
   const listener = createRequestListener(
-    async (request) => {
+    async (request, { address }) => {
       try {
-        return await answer(request);
+        return await answer(request, address);
       } catch (error) {
         log.error({ err: error, method: request.method, path: new URL(request.url).pathname }, "A page failed");
         return new Response("Something went wrong on our side.\n", { status: 500 });
@@ -87,10 +95,10 @@ export async function createWebServer({ config, log, build, registry }: WebServe
   };
 }
 
-async function page(pages: Pages, request: Request, config: Config): Promise<Response> {
+async function page(pages: Pages, request: Request, config: Config, address: string): Promise<Response> {
   const nonce = randomBytes(16).toString("base64url");
   const traceId = newId("trc");
-  const response = await pages.answer(request, { nonce, traceId });
+  const response = await pages.answer(request, { nonce, traceId, address });
   const headers = new Headers(response.headers);
   headers.set("x-trace-id", traceId);
   for (const [name, value] of Object.entries(securityHeaders(config, nonce))) headers.set(name, value);

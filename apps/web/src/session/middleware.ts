@@ -8,12 +8,12 @@ import type { Session } from "./sessions.ts";
 const REFRESH_BEFORE_MS = 60_000;
 
 export const sessionMiddleware: MiddlewareFunction<Response> = async ({ request, context }, next) => {
-  const { sessions, oidc, log } = context.get(appContext);
+  const { sessions, oidc, log, address } = context.get(appContext);
   const found = await sessions.read(request);
   let session: Session | undefined = found;
   if (found !== undefined && found.expiresAt - Date.now() < REFRESH_BEFORE_MS) {
     try {
-      session = await oidc.refresh(found);
+      session = await oidc.refresh(found, address);
     } catch (error) {
       if (!(error instanceof IssuerUnavailable)) throw error;
       // The token may do for this request; the next one tries again.

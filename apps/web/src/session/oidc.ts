@@ -3,13 +3,14 @@ import * as oauth from "oauth4webapi";
 import type { Config } from "../config.ts";
 import type { Departure, Session } from "./sessions.ts";
 
+/** `address` is the person's, by which an issuer that trusts this server counts attempts. */
 export interface Oidc {
   /** @returns where to send the browser, and what to remember until it is back @throws IssuerUnavailable */
   depart(options: { returnTo: string; create: boolean }): Promise<{ url: string; departure: Departure }>;
   /** @throws SignInFailed when the issuer or the person said no, or the answer is not to our question */
-  arrive(url: URL, departure: Departure): Promise<Session>;
+  arrive(url: URL, departure: Departure, address: string): Promise<Session>;
   /** @returns undefined when the issuer takes the session for over @throws IssuerUnavailable */
-  refresh(session: Session): Promise<Session | undefined>;
+  refresh(session: Session, address: string): Promise<Session | undefined>;
   /** Ends the session at the issuer, where it can. */
   revoke(session: Session): Promise<void>;
 }
@@ -34,6 +35,7 @@ export function createOidc({ oidc: settings, origin }: Pick<Config, "oidc" | "or
   const authentication = settings.clientSecret === undefined ? oauth.None() : oauth.ClientSecretPost(settings.clientSecret);
   // Beyond loopback the configuration has already refused http.
   const options = () => ({ [oauth.allowInsecureRequests]: issuer.protocol === "http:", signal: AbortSignal.timeout(TIMEOUT_MS) });
+  const optionsFor = (address: string) => ({ ...options(), headers: { "x-forwarded-for": address } });
   const audience: Record<string, string> = settings.audienceParameter === "none" ? {} : { [settings.audienceParameter]: settings.audience };
   const refreshing = new Map<string, Promise<Session | undefined>>();
 
@@ -63,10 +65,13 @@ export function createOidc({ oidc: settings, origin }: Pick<Config, "oidc" | "or
     };
   };
 
-  const renew = async (session: Session, refreshToken: string): Promise<Session | undefined> => {
+  const renew = async (session: Session, refreshToken: string, address: string): Promise<Session | undefined> => {
     const server = await discover();
     const response = await reach(() =>
-      oauth.refreshTokenGrantRequest(server, client, authentication, refreshToken, { ...options(), additionalParameters: audience }),
+      oauth.refreshTokenGrantRequest(server, client, authentication, refreshToken, {
+        ...optionsFor(address),
+        additionalParameters: audience,
+      }),
     );
     try {
       return sessionOf(await oauth.processRefreshTokenResponse(server, client, response), session);
@@ -98,12 +103,12 @@ export function createOidc({ oidc: settings, origin }: Pick<Config, "oidc" | "or
       for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
       return { url: url.href, departure };
     },
-    async arrive(url, { state, nonce, verifier }) {
+    async arrive(url, { state, nonce, verifier }, address) {
       const server = await discover();
       try {
         const parameters = oauth.validateAuthResponse(server, client, url, state);
         const response = await oauth.authorizationCodeGrantRequest(server, client, authentication, parameters, redirectUri, verifier, {
-          ...options(),
+          ...optionsFor(address),
           additionalParameters: audience,
         });
         const answer = await oauth.processAuthorizationCodeResponse(server, client, response, {
@@ -115,13 +120,13 @@ export function createOidc({ oidc: settings, origin }: Pick<Config, "oidc" | "or
         throw new SignInFailed("The sign-in did not work.", { cause: error });
       }
     },
-    async refresh(session) {
+    async refresh(session, address) {
       const { refreshToken } = session;
       if (refreshToken === null) return undefined;
       // Requests of one page come together; an issuer that rotates refresh tokens takes each only once.
       const running = refreshing.get(refreshToken);
       if (running !== undefined) return running;
-      const started = renew(session, refreshToken).finally(() => refreshing.delete(refreshToken));
+      const started = renew(session, refreshToken, address).finally(() => refreshing.delete(refreshToken));
       refreshing.set(refreshToken, started);
       return started;
     },

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { endpoint } from "../endpoint.ts";
 import { agentSchema } from "../schemas/agent.ts";
 import { idParams, idSchema, pageOf, pageQuerySchema, timeSchema } from "../schemas/base.ts";
+import { deploymentFileContentSchema, deploymentFileQuery, deploymentFileSchema } from "../schemas/deployment-file.ts";
 import { activateBody, createDeploymentBody, deploymentSchema, logLineSchema, uploadSchema } from "../schemas/deployment.ts";
 
 export const createUpload = endpoint({
@@ -51,6 +52,29 @@ export const getDeployment = endpoint({
   params: idParams,
   answer: { kind: "json", status: 200, schema: z.object({ deployment: deploymentSchema }) },
   errors: ["NOT_FOUND"],
+});
+
+export const listDeploymentFiles = endpoint({
+  name: "deployments.files",
+  method: "GET",
+  path: "/v1/deployments/{id}/files",
+  summary: "List the files of a deployment's bundle, by path",
+  access: { kind: "user", scope: "agents:read" },
+  params: idParams,
+  answer: { kind: "json", status: 200, schema: z.object({ items: z.array(deploymentFileSchema) }) },
+  errors: ["NOT_FOUND", "RATE_LIMITED", "UNAVAILABLE"],
+});
+
+export const getDeploymentFile = endpoint({
+  name: "deployments.file",
+  method: "GET",
+  path: "/v1/deployments/{id}/file",
+  summary: "Read one file of a deployment's bundle, if it is text of at most 256 KiB",
+  access: { kind: "user", scope: "agents:read" },
+  params: idParams,
+  query: deploymentFileQuery,
+  answer: { kind: "json", status: 200, schema: z.object({ file: deploymentFileContentSchema }) },
+  errors: ["NOT_FOUND", "RATE_LIMITED", "UNAVAILABLE"],
 });
 
 export const activateDeployment = endpoint({

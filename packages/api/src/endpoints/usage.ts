@@ -2,6 +2,7 @@ import { z } from "zod";
 import { endpoint } from "../endpoint.ts";
 import { idParams, pageOf, pageQuerySchema, textSchema } from "../schemas/base.ts";
 import {
+  agentUsageSchema,
   billingUsageSchema,
   failedInvocationSchema,
   metricsQuery,
@@ -53,5 +54,17 @@ export const getUsage = endpoint({
   access: { kind: "user", scope: "usage:read" },
   query: z.strictObject({ period: periodSchema.optional().describe("Default: the current month") }),
   answer: { kind: "json", status: 200, schema: billingUsageSchema },
+  errors: [],
+});
+
+export const getUsageByAgent = endpoint({
+  name: "usage.byAgent",
+  method: "GET",
+  path: "/v1/billing/usage/agents",
+  summary: "What each agent used in a month: of those that are there the hundred with the most requests",
+  description: "Agents that were deleted are in the account's totals alone.",
+  access: { kind: "user", scope: "usage:read" },
+  query: z.strictObject({ period: periodSchema.optional().describe("Default: the current month") }),
+  answer: { kind: "json", status: 200, schema: z.object({ period: periodSchema, items: z.array(agentUsageSchema) }) },
   errors: [],
 });

@@ -24,6 +24,11 @@ export const billingUsageSchema = z.object({
   pending: z.object({ requests: z.number(), tokens: z.number(), computeMs: z.number() }),
 });
 
+/** Agents that a month's usage is told by, those with the most requests. */
+export const usageMaxAgents = 100;
+
+export const agentUsageSchema = usageTotalsSchema.extend({ agentId: idSchema, name: z.string() });
+
 export const metricsMaxBuckets = 1500;
 
 export const metricsQuery = z.strictObject({

@@ -1,4 +1,4 @@
-import { extract, type ReadOptions } from "@whs/artifact";
+import { extract } from "@whs/artifact";
 import type { FieldError } from "@whs/api";
 import { AppError, invalidRequest } from "@whs/platform/errors";
 import { newId } from "@whs/platform/ids";
@@ -9,9 +9,10 @@ import type { SystemContext } from "../../context.ts";
 import { secretRefsFor } from "../secrets/index.ts";
 import { BundleBuildError, buildBundle, formatFinding } from "./bundling/build-bundle.ts";
 import { endWithFailure, endWithSuccess } from "./end-deploy.ts";
-import { resolveRepository, sourceOf, wrappingFolderOf } from "./repository/resolve-repository.ts";
+import { resolveRepository, sourceOf } from "./repository/resolve-repository.ts";
 import { keepSourceMap } from "./source-maps.ts";
-import { type DeploymentRow, findAnyDeployment, findSettings, findUploadOfDeployment, insertLogLines } from "./store.ts";
+import { findStoredBundle } from "./stored-bundle.ts";
+import { type DeploymentRow, findAnyDeployment, findSettings, insertLogLines } from "./store.ts";
 
 export const deployJob = defineJob({
   name: "deployment.deploy",
@@ -100,13 +101,11 @@ async function fetchRepository(context: SystemContext, deployment: DeploymentRow
 
 /** The stored bytes of a deployment, and how they are to be read. */
 async function bundleOf(context: SystemContext, deployment: DeploymentRow) {
-  const { artifact, manifest } = deployment;
-  const stored = "uploadId" in artifact.source ? artifact.source : artifact.resolved;
-  if (manifest === null || stored === undefined) throw new ProviderError("invalid", "The deployment has no bundle.");
-  const upload = await findUploadOfDeployment(context.db, stored.uploadId);
-  if (upload === undefined) throw new ProviderError("invalid", "The uploaded bundle is gone; upload it again.");
-  const readOptions: ReadOptions = artifact.type === "repo_ref" ? { wrappingFolder: wrappingFolderOf(sourceOf(deployment)) } : {};
-  return { manifest, blobKey: upload.blob_key, checksum: stored.checksum, readOptions };
+  const { manifest } = deployment;
+  const stored = await findStoredBundle(context.db, deployment);
+  if (manifest === null || stored === "never") throw new ProviderError("invalid", "The deployment has no bundle.");
+  if (stored === "gone") throw new ProviderError("invalid", "The uploaded bundle is gone; upload it again.");
+  return { manifest, ...stored };
 }
 
 async function ownerOf(context: SystemContext, deployment: DeploymentRow) {

@@ -7,15 +7,25 @@ import { createDeployment } from "./create-deployment.ts";
 import { ingestLogs } from "./ingest-logs.ts";
 import { getDeployment, listDeployments, requireDeployment } from "./list-deployments.ts";
 import { followLogs, listLogs } from "./list-logs.ts";
-import { createLogFollowers } from "./log-followers.ts";
+import { createFileReader } from "./read-files.ts";
 import { rotateTelemetryKey } from "./rotate-telemetry-key.ts";
 import { createSourceMaps } from "./source-maps.ts";
+import { createUserPlaces } from "./user-places.ts";
 
 export function bindDeployments(bind: Bind<Context>): void {
-  const followers = createLogFollowers();
+  // Each of them looks for lines again and again.
+  const followers = createUserPlaces({
+    perUser: 10,
+    perProcess: 200,
+    tooMany: "At most 10 logs can be followed at once.",
+    busy: "Too many logs are followed at once; try again in a moment.",
+  });
+  const files = createFileReader();
   bind(endpoints.createDeployment, (context, { params, body }) => createDeployment(context, { agentId: params.id, body }));
   bind(endpoints.listDeployments, (context, { params, query }) => listDeployments(context, { ...params, ...query }));
   bind(endpoints.getDeployment, (context, { params }) => getDeployment(context, params));
+  bind(endpoints.listDeploymentFiles, (context, { params }) => files.list(context, params));
+  bind(endpoints.getDeploymentFile, (context, { params, query }) => files.read(context, { ...params, ...query }));
   bind(endpoints.activateDeployment, (context, { params, body }) =>
     activateDeployment(context, { agentId: params.id, deploymentId: params.deploymentId, reason: body.reason }),
   );

@@ -237,6 +237,17 @@ export function findUploadOfDeployment(db: Kysely<Schema>, id: string) {
   return db.selectFrom("whs.uploads").selectAll().where("id", "=", id).executeTakeFirst();
 }
 
+/** Whether these bytes are the copy that an install from the marketplace has made, whichever agent they are deployed to. */
+export async function isInstalledBundle(db: Kysely<Schema>, userId: string, uploadId: string): Promise<boolean> {
+  const row = await db
+    .selectFrom("whs.installs")
+    .select("install_intent_id")
+    .where("user_id", "=", userId)
+    .where("upload_id", "=", uploadId)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
 /** What the author set for the runtime, and the owner's plan. */
 export function findSettings(db: Kysely<Schema>, agentId: string) {
   return db

@@ -5,7 +5,7 @@ import { findTier, readCounters, type Totals } from "./store.ts";
 
 /** What the account used in a calendar month, against its plan. */
 export async function getUsage(context: Context, input: { period?: string | undefined }): Promise<AnswerOf<typeof endpoint>> {
-  const period = input.period ?? context.now().toISOString().slice(0, 7);
+  const period = input.period ?? currentPeriod(context);
   await context.publishSpent();
   // Of one moment: what is counted between two looks would be in neither, or in both.
   const { rows, tier, pending } = await context.db
@@ -33,6 +33,11 @@ export async function getUsage(context: Context, input: { period?: string | unde
     },
     pending,
   };
+}
+
+/** The calendar month in UTC. */
+export function currentPeriod({ now }: Pick<Context, "now">): string {
+  return now().toISOString().slice(0, 7);
 }
 
 function sum(rows: readonly Totals[]): Totals {

@@ -63,6 +63,21 @@ export async function sumByHour(db: Kysely<Schema>, filter: SeriesFilter, bucket
   return rows;
 }
 
+/** Sums of the owner's living agents that were used, the most requests first. */
+export async function sumByAgent(
+  db: Kysely<Schema>,
+  { userId, from, to, limit }: { userId: string; from: Date; to: Date; limit: number },
+): Promise<({ agentId: string; name: string } & Totals)[]> {
+  const { rows } = await sql<{ agentId: string; name: string } & Totals>`
+    select agent.id as "agentId", agent.name, used.*
+    from whs.agents agent, lateral (
+      select sum(requests)::int8 as requests, sum(tokens) as tokens, sum(compute_ms) as "computeMs", sum(errors)::int8 as errors, sum(cost_usd_estimated) as "costUsdEstimated"
+      from whs.usage_hourly where agent_id = agent.id and hour >= ${from} and hour < ${to}) used
+    where agent.user_id = ${userId} and agent.deleted_at is null and used.requests > 0
+    order by used.requests desc, agent.id limit ${limit}`.execute(db);
+  return rows;
+}
+
 export async function listFailedInvocations(db: Kysely<Schema>, userId: string, agentId: string, limit: number, after: string | undefined) {
   let query = db
     .selectFrom("whs.invocations as invocation")

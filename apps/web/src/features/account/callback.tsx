@@ -5,13 +5,13 @@ import { IssuerUnavailable, SignInFailed } from "../../session/oidc.ts";
 
 /** Where the issuer sends the person back to. */
 export async function loader({ request, context }: LoaderFunctionArgs): Promise<Response> {
-  const { oidc, sessions, log, config } = context.get(appContext);
+  const { oidc, sessions, log, config, address } = context.get(appContext);
   const { search, searchParams } = new URL(request.url);
   const state = searchParams.get("state") ?? "";
   const departure = await sessions.readDeparture(request, state);
   if (departure === undefined) throw data(failed("This sign-in was not begun here, or took too long."), { status: 400 });
   try {
-    const session = await oidc.arrive(new URL(`/auth/callback${search}`, config.origin), departure);
+    const session = await oidc.arrive(new URL(`/auth/callback${search}`, config.origin), departure, address);
     const answer = redirectDocument(departure.returnTo);
     for (const cookie of [...(await sessions.keep(request, session)), sessions.dropDeparture(state)])
       answer.headers.append("set-cookie", cookie);

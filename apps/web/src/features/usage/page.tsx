@@ -1,4 +1,4 @@
-import { getUsage, listPlans, type RuntimeProviderName } from "@whs/api";
+import { getUsage, getUsageByAgent, listPlans, type RuntimeProviderName } from "@whs/api";
 import { Form, Link, type LoaderFunctionArgs, useLoaderData } from "react-router";
 import { apiOf } from "../../api.server.ts";
 import { paths } from "../../paths.ts";
@@ -23,14 +23,18 @@ export async function loader(args: LoaderFunctionArgs) {
   const api = apiOf(args);
   const now = new Date();
   const period = readPeriod(new URL(args.request.url).searchParams, now);
-  const [usage, { plans }] = await Promise.all([api.call(getUsage, { period }), api.call(listPlans, {})]);
-  return { usage, plans, now: now.toISOString() };
+  const [usage, { items: agents }, { plans }] = await Promise.all([
+    api.call(getUsage, { period }),
+    api.call(getUsageByAgent, { period }),
+    api.call(listPlans, {}),
+  ]);
+  return { usage, agents, plans, now: now.toISOString() };
 }
 
 type Usage = Awaited<ReturnType<typeof loader>>["usage"];
 
 export default function UsagePage() {
-  const { usage, plans, now } = useLoaderData<typeof loader>();
+  const { usage, agents, plans, now } = useLoaderData<typeof loader>();
   const { user, entitlements } = useAccount();
   const current = usage.period === periodOf(new Date(now));
   const plan = tierNames[usage.tier];
@@ -68,12 +72,19 @@ export default function UsagePage() {
             By runtime
           </h2>
           <Table caption="Usage by runtime" columns={COLUMNS} rows={rowsOf(usage)} rowKey={({ name }) => name} />
+          <p className="mt-2 text-sm text-muted">Costs are estimated.</p>
+        </section>
+        <section aria-labelledby="by-agent">
+          <h2 id="by-agent" className="mb-4 text-lg font-semibold">
+            By agent
+          </h2>
+          {agents.length === 0 ? (
+            <p>No agent that you have was used.</p>
+          ) : (
+            <Table caption="Usage by agent" columns={AGENT_COLUMNS} rows={agents} rowKey={({ agentId }) => agentId} />
+          )}
           <p className="mt-2 text-sm text-muted">
-            Costs are estimated. An agent’s own figures over time are on its Metrics tab:{" "}
-            <Link to={paths.agents()} className="text-accent underline">
-              Agents
-            </Link>
-            .
+            Deleted agents count towards the totals alone. An agent’s figures over time are behind its name.
           </p>
         </section>
         <section aria-labelledby="features">
@@ -142,6 +153,7 @@ function PeriodChoice({ period, periods }: { period: string; periods: readonly s
 }
 
 type Row = Usage["totals"] & { name: string };
+type AgentRow = Awaited<ReturnType<typeof loader>>["agents"][number];
 
 function rowsOf({ byRuntime, totals }: Usage): Row[] {
   const runtimes: readonly RuntimeProviderName[] = ["cloudflare", "agentcore"];
@@ -150,8 +162,7 @@ function rowsOf({ byRuntime, totals }: Usage): Row[] {
 
 const USD = { style: "currency", currency: "USD", minimumFractionDigits: 2, maximumFractionDigits: 6 } as const;
 
-const COLUMNS: readonly Column<Row>[] = [
-  { key: "name", label: "Runtime", cell: ({ name }) => name },
+const FIGURES: readonly Column<Usage["totals"]>[] = [
   { key: "requests", label: "Requests", align: "end", cell: ({ requests }) => <Amount value={requests} /> },
   { key: "errors", label: "Errors", align: "end", cell: ({ errors }) => <Amount value={errors} />, optional: true },
   { key: "tokens", label: "Tokens", align: "end", cell: ({ tokens }) => <Amount value={tokens} />, optional: true },
@@ -168,4 +179,19 @@ const COLUMNS: readonly Column<Row>[] = [
     align: "end",
     cell: ({ costUsdEstimated }) => <Amount value={costUsdEstimated} options={USD} />,
   },
+];
+
+const COLUMNS: readonly Column<Row>[] = [{ key: "name", label: "Runtime", cell: ({ name }) => name }, ...FIGURES];
+
+const AGENT_COLUMNS: readonly Column<AgentRow>[] = [
+  {
+    key: "name",
+    label: "Agent",
+    cell: ({ agentId, name }) => (
+      <Link to={paths.agentMetrics(agentId)} className="font-medium text-accent hover:underline">
+        {name}
+      </Link>
+    ),
+  },
+  ...FIGURES,
 ];

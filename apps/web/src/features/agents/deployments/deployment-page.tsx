@@ -15,10 +15,12 @@ import { runtimeNames } from "../runtimes.ts";
 import { bundleOf } from "./bundle-of.ts";
 import { Changes } from "./changes.tsx";
 import { DeploymentBadge } from "./deployment-badge.tsx";
+import { Files } from "./files.tsx";
+import { loadFiles } from "./load-files.server.ts";
 import { LogLines } from "./log-lines.tsx";
 import { useFollow } from "./use-follow.ts";
 
-/** The deployment, the end of its log, and the versions it can be compared with. Query: `against`, a version; `cursor`, of the log. */
+/** The deployment, the end of its log, and the versions it can be compared with. Query: `against`, a version; `file`, a path; `cursor`, of the log. */
 export async function loader(args: LoaderFunctionArgs) {
   const api = apiOf(args);
   const { agentId = "", deploymentId = "" } = args.params;
@@ -32,12 +34,15 @@ export async function loader(args: LoaderFunctionArgs) {
     api.call(listDeployments, { id: agentId, limit: 100 }),
   ]);
   const others = items.filter(({ id, manifest }) => id !== deploymentId && manifest !== null);
+  const against = chosen(others, deployment, Number(search.get("against")));
+  const hasBundle = deployment.status !== "deploying" && deployment.manifest !== null;
   return {
     deployment,
     lines: log.lines.toReversed(),
     nextCursor: log.nextCursor,
     others: others.map(({ version }) => version),
-    against: chosen(others, deployment, Number(search.get("against"))),
+    against,
+    files: hasBundle ? await loadFiles(api, { deployment, against, path: search.get("file") }) : null,
   };
 }
 
@@ -47,7 +52,7 @@ function chosen(others: readonly Deployment[], deployment: Deployment, version: 
 }
 
 export default function DeploymentPage() {
-  const { deployment, lines, nextCursor, others, against } = useLoaderData<typeof loader>();
+  const { deployment, lines, nextCursor, others, against, files } = useLoaderData<typeof loader>();
   const agent = useAgent();
   const serves = agent.activeDeploymentId === deployment.id;
   useFollow(deployment.status === "deploying");
@@ -83,6 +88,7 @@ export default function DeploymentPage() {
         <Pager next={nextCursor} />
       </section>
       {deployment.manifest !== null && <Changes deployment={deployment} against={against} others={others} />}
+      {files !== null && <Files files={files} compared={against !== null} />}
       {deployment.manifest !== null && (
         <section aria-labelledby="manifest">
           <h2 id="manifest" className="mb-3 text-lg font-semibold">

@@ -1,6 +1,7 @@
-import { type Deployment, listDeployments } from "@whs/api";
-import { Link, type LoaderFunctionArgs, useLoaderData } from "react-router";
+import { createDeployment, type Deployment, listDeployments } from "@whs/api";
+import { type ActionFunctionArgs, Link, type LoaderFunctionArgs, redirect, useActionData, useLoaderData } from "react-router";
 import { apiOf } from "../../../api.server.ts";
+import { textOf } from "../../../form-text.ts";
 import { paths } from "../../../paths.ts";
 import { useAccount } from "../../../shell/account.ts";
 import { EmptyState } from "../../../ui/empty-state.tsx";
@@ -9,21 +10,44 @@ import { Time } from "../../../ui/time.tsx";
 import { useAgent } from "../agent-frame.tsx";
 import { DeployForm } from "./deploy-form.tsx";
 import { DeploymentBadge } from "./deployment-badge.tsx";
+import { RepositoryForm } from "./repository-form.tsx";
 import { useFollow } from "./use-follow.ts";
 
 export async function loader(args: LoaderFunctionArgs) {
   const cursor = new URL(args.request.url).searchParams.get("cursor");
-  return apiOf(args).call(listDeployments, { id: args.params["agentId"] ?? "", limit: 25, ...(cursor === null ? {} : { cursor }) });
+  const page = { id: args.params["agentId"] ?? "", limit: 25, ...(cursor === null ? {} : { cursor }) };
+  const { items, nextCursor } = await apiOf(args).call(listDeployments, page);
+  return { items, nextCursor, idempotencyKey: crypto.randomUUID() };
+}
+
+/** Deploys from a repository. */
+export async function action(args: ActionFunctionArgs) {
+  const { agentId = "" } = args.params;
+  const form = await args.request.formData();
+  const created = await apiOf(args).attempt(createDeployment, {
+    id: agentId,
+    body: {
+      artifact: { type: "repo_ref", githubUrl: textOf(form, "githubUrl") ?? "", ref: textOf(form, "ref") ?? "" },
+      setAsActive: form.has("activate"),
+    },
+    idempotencyKey: textOf(form, "idempotencyKey") ?? crypto.randomUUID(),
+  });
+  if (!created.ok) return { problem: created.problem };
+  throw redirect(paths.deployment(agentId, created.answer.deployment.id));
 }
 
 export default function DeploymentsPage() {
-  const { items, nextCursor } = useLoaderData<typeof loader>();
+  const { items, nextCursor, idempotencyKey } = useLoaderData<typeof loader>();
+  const problem = useActionData<typeof action>()?.problem;
   const agent = useAgent();
   const { user } = useAccount();
   useFollow(items.some(({ status }) => status === "deploying"));
   return (
     <div className="flex flex-col gap-8">
-      <DeployForm agentId={agent.id} />
+      <div className="flex flex-col gap-6">
+        <DeployForm agentId={agent.id} />
+        <RepositoryForm problem={problem} idempotencyKey={idempotencyKey} />
+      </div>
       <section aria-labelledby="history">
         <h2 id="history" className="mb-3 text-lg font-semibold">
           History
