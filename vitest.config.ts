@@ -48,6 +48,8 @@ export default defineConfig({
     // Long enough for a busy machine: what never comes is seen later, what comes is waited for no longer.
     testTimeout: 120_000,
     hookTimeout: 180_000,
+    // A constellation stops in ten seconds, and is removed after that.
+    teardownTimeout: 60_000,
     // A poll ends when what it waits for is there; the deadline only has to outlast a busy machine.
     expect: { poll: { timeout: 60_000 } },
     projects: [
