@@ -22,6 +22,7 @@ const KINDS: Readonly<Record<string, string>> = {
   deployment: "Deployments",
   install: "Installs",
   secrets: "Secrets",
+  session: "Sessions",
   telemetry: "Telemetry",
   token: "API tokens",
   upload: "Uploads",
