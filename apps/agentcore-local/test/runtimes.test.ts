@@ -101,6 +101,23 @@ describe("sessions of a runtime", () => {
     await local.stop(runtime.arn, sessionId);
   });
 
+  test("requests reach their session's own program, whatever it puts in place of its socket", async () => {
+    const [victim, hostile] = [newSessionId(), newSessionId()];
+    await run("state.name = 'victim';", victim);
+    // The folders of sandboxes stand beside each other, by names that are easy to guess.
+    const replace = (name: string): string => `response.setHeader("connection", "close");
+      const fs = process.getBuiltinModule("fs");
+      fs.rmSync("/.whs/run/in.sock", { force: true });
+      fs.symlinkSync("../${name}/in.sock", "/.whs/run/in.sock");
+      return state.name ??= "hostile";`;
+    const answers: unknown[] = [];
+    // More than once each, since open connections are used first.
+    for (const name of ["s0", "s0", "s0", "s1", "s1", "s1", "none"])
+      answers.push(await run(replace(name), hostile).catch((error: unknown) => error));
+    expect(answers).toEqual(Array(7).fill("hostile"));
+    await Promise.all([local.stop(runtime.arn, victim), local.stop(runtime.arn, hostile)]);
+  });
+
   test("events arrive as they are sent, and a client that goes away ends the request", async () => {
     const sessionId = newSessionId();
     const stream = `response.writeHead(200, { "content-type": "text/event-stream" });

@@ -5,11 +5,12 @@ import { type AddressInfo, connect, type Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
 import { basename, join } from "node:path";
 import { closeServer } from "@whs/platform/sandbox";
-import { Pool } from "undici";
+import { buildConnector, Pool } from "undici";
 import type { EgressProxy } from "./egress-proxy.ts";
 import { readLines } from "./line-reader.ts";
 import { freePort, untilListening } from "./ports.ts";
 import { INSIDE_RUN, type NodeProgram, type SandboxPlan } from "./sandbox.ts";
+import { NOWHERE, pinSocket } from "./pinned-socket.ts";
 import { bridgeSockets } from "./stdio-sockets.ts";
 import type { Mount } from "./view.ts";
 
@@ -95,7 +96,7 @@ export class RunningSandbox {
     const { control, place, outputs, clearAway, onLine } = surrounded;
     const pool =
       "path" in place
-        ? new Pool("http://localhost", { connect: { socketPath: place.path }, ...POOL })
+        ? new Pool("http://localhost", { connect: (to, done) => buildConnector({ socketPath: place.path })(to, done), ...POOL })
         : new Pool(`http://127.0.0.1:${place.port}`, POOL);
     for (const stream of outputs) readLines(stream, onLine);
     control.on("error", () => child.kill("SIGKILL"));
@@ -126,7 +127,7 @@ export class RunningSandbox {
 interface Surrounded {
   /** Whence the init has its order; its end asks the program to end. */
   control: Writable;
-  /** Where the program is reached. */
+  /** Where the program is reached; a path is where it is by the time that requests are made. */
   place: { path: string } | { port: number };
   /** What holds lines that it writes. */
   outputs: readonly Readable[];
@@ -170,8 +171,15 @@ async function startIsolated(order: SandboxOrder, { plan, egress, runDir, slots 
     if (line === LISTENING) listening.resolve();
     else order.onLine(line);
   };
+  const place = { path: plan.byStdio ? ingress : NOWHERE };
+  // The folder is the program's too: what it makes of it later leads nowhere else.
+  const pinned = listening.promise.then(() => (plan.byStdio ? null : pinSocket(ingress)));
+  let isOver = false;
   const clearAway = async (): Promise<void> => {
+    isOver = true;
+    place.path = NOWHERE;
     listening.resolve();
+    await (await pinned)?.close();
     await bridge?.close();
     if (proxy !== null) await closeServer(proxy);
     await rm(folder, { recursive: true, force: true });
@@ -179,8 +187,10 @@ async function startIsolated(order: SandboxOrder, { plan, egress, runDir, slots 
     slots.free(name);
   };
   const outputs = (plan.byStdio ? [child.stderr] : [child.stdout, child.stderr]).filter((output) => output !== null);
-  const sandbox = RunningSandbox.of(child, { control, place: { path: ingress }, outputs, clearAway, onLine });
-  await listening.promise;
+  const sandbox = RunningSandbox.of(child, { control, place, outputs, clearAway, onLine });
+  const socket = await pinned;
+  if (socket !== null && !isOver) place.path = socket.path;
+  if (socket === null && !plan.byStdio) sandbox.kill();
   return sandbox;
 }
 
