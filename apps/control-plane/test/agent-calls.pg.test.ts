@@ -122,7 +122,7 @@ describe("an agent that calls another", () => {
     const foreign = await createAgent(stranger, "foreign");
     await deploy(stranger, foreign, echo(""));
     const expected = { name: "AgentCallError", code: "NOT_FOUND", message: "Agent not found.", retryable: false };
-    for (const agent of ["foreign", foreign, "nobody", "agt_01h455vb4pex5vsknk084sn02q"])
+    for (const agent of ["foreign", foreign, "nobody", "\ud800", "__proto__", "agt_01h455vb4pex5vsknk084sn02q"])
       expect(await told("front", order(agent))).toEqual(expected);
   });
 
@@ -131,7 +131,8 @@ describe("an agent that calls another", () => {
       name: "AgentCallError",
       code: "INVALID_REQUEST",
     });
-    expect(await told("front", order(""))).toMatchObject({ code: "INVALID_REQUEST" });
+    for (const agent of ["", "no\0body", "x".repeat(129), 7, ["counter"], null])
+      expect(await told("front", order(agent as string)), String(agent)).toMatchObject({ code: "INVALID_REQUEST" });
     await createAgent(person, "not-deployed");
     expect(await told("front", order("not-deployed"))).toMatchObject({ code: "CONFLICT" });
     expect(await told("front", order("counter", { input: { prompt: "x" }, sessionId: "ses_0" }))).toMatchObject({

@@ -30,13 +30,19 @@ export interface DiffLine {
   text: string;
 }
 
-/** Texts that differ too much are not worth the time it takes to say how. */
-const DIFF_TIMEOUT_MS = 1_000;
+/** Texts that differ too much are not worth the time it takes to say how: everybody else's pages wait for it. */
+const DIFF_TIMEOUT_MS = 200;
+/** Lines that came or went. The time goes by the square. */
+const MOST_CHANGES = 1_000;
 const CONTEXT_LINES = 3;
 
 /** Null for texts that differ in too much. */
 export function diffLines(before: string, after: string): DiffLine[] | null {
-  const patch = structuredPatch("", "", before, after, "", "", { context: CONTEXT_LINES, timeout: DIFF_TIMEOUT_MS });
+  const patch = structuredPatch("", "", before, after, "", "", {
+    context: CONTEXT_LINES,
+    timeout: DIFF_TIMEOUT_MS,
+    maxEditLength: MOST_CHANGES,
+  });
   if (patch === undefined) return null;
   // What is said of a missing end of line is worth saying where it is the difference.
   const remarks = before.endsWith("\n") !== after.endsWith("\n");

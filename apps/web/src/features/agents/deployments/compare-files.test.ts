@@ -33,3 +33,8 @@ test("a line that changed is shown as removed and added among the lines around i
   expect(diffLines("old", "new")?.map(({ kind }) => kind)).toEqual(["removed", "added"]);
   expect(diffLines("new\n", "new")?.map(({ kind }) => kind)).toEqual(["removed", "added", "gap"]);
 });
+
+test("texts that have next to nothing in common are not compared line by line", () => {
+  const lines = (letter: string): string => Array.from({ length: 600 }, (_, index) => `${letter} ${index}\n`).join("");
+  expect(diffLines(lines("a"), lines("b"))).toBeNull();
+});
