@@ -4,8 +4,9 @@ import { createTextCut } from "./cut-text.ts";
 
 /** Where the whole text ends, said in the plainest way. */
 function cutWhole(text: string, stop: readonly string[], maxTokens: number | undefined): { text: string; reason: "stop" | "length" } {
-  const ends = stop.map((word) => text.indexOf(word)).filter((at) => at >= 0);
-  const stopped = text.slice(0, Math.min(text.length, ...ends));
+  const upTo = Array.from(text, (_, index) => text.slice(0, index + 1)).find((start) => stop.some((word) => start.endsWith(word)));
+  const longest = Math.max(0, ...stop.filter((word) => upTo?.endsWith(word) === true).map((word) => word.length));
+  const stopped = upTo === undefined ? text : upTo.slice(0, upTo.length - longest);
   const most = maxTokens === undefined ? Number.POSITIVE_INFINITY : maxTokens * 4;
   return stopped.length <= most ? { text: stopped, reason: "stop" } : { text: stopped.slice(0, most), reason: "length" };
 }
@@ -15,6 +16,11 @@ const word = fc.array(fc.constantFrom("a", "b", "c"), { minLength: 1, maxLength:
 const stops = fc.array(word, { maxLength: 4 });
 const most = fc.option(fc.integer({ min: 1, max: 8 }), { nil: undefined });
 
+test("of two stop texts the one that is complete first counts", () => {
+  const cut = createTextCut({ stop: ["bca", "c"], maxTokens: undefined });
+  expect([cut.take("bc"), cut.take("a"), cut.rest()].join("")).toBe("b");
+});
+
 test("a text ends at the same place, however it is cut into pieces", () => {
   fc.assert(
     fc.property(fc.array(letters, { maxLength: 8 }), stops, most, (pieces, stop, maxTokens) => {
@@ -22,6 +28,7 @@ test("a text ends at the same place, however it is cut into pieces", () => {
       const shown = pieces.map((piece) => cut.take(piece)).join("") + cut.rest();
       expect({ text: shown, reason: cut.reason }).toEqual(cutWhole(pieces.join(""), stop, maxTokens));
     }),
+    { numRuns: 1_000 },
   );
 });
 

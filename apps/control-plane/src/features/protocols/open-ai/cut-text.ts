@@ -11,7 +11,7 @@ export interface TextCut {
 /** As tokens are estimated: one for every four characters, in UTF-16 units. */
 const charactersPerToken = 4;
 
-/** A stop text is not shown; of several, the one that begins first counts. */
+/** A stop text is not shown. Of several, the one that is complete first counts, as where a model would have stopped; of those that end together, the longest. */
 export function createTextCut({ stop, maxTokens }: { stop: readonly string[]; maxTokens: number | undefined }): TextCut {
   const longest = Math.max(0, ...stop.map((text) => text.length));
   let left = maxTokens === undefined ? Number.POSITIVE_INFINITY : maxTokens * charactersPerToken;
@@ -32,11 +32,11 @@ export function createTextCut({ stop, maxTokens }: { stop: readonly string[]; ma
     take(piece) {
       if (ended) return "";
       held += piece;
-      const found = stop.map((text) => held.indexOf(text)).filter((at) => at >= 0);
-      const at = found.length === 0 ? Math.max(0, held.length - Math.max(0, longest - 1)) : Math.min(...found);
+      const stopsAt = firstStop(held, stop);
+      const at = stopsAt ?? Math.max(0, held.length - Math.max(0, longest - 1));
       const shown = show(held.slice(0, at));
       held = held.slice(at);
-      if (found.length > 0) ended = true;
+      if (stopsAt !== undefined) ended = true;
       return shown;
     },
     rest: () => (ended ? "" : show(held)),
@@ -44,6 +44,18 @@ export function createTextCut({ stop, maxTokens }: { stop: readonly string[]; ma
       return reason;
     },
   };
+}
+
+/** Where the stop text begins that counts. */
+function firstStop(text: string, stop: readonly string[]): number | undefined {
+  let first: { begin: number; end: number } | undefined;
+  for (const word of stop) {
+    const begin = text.indexOf(word);
+    if (begin < 0) continue;
+    const end = begin + word.length;
+    if (first === undefined || end < first.end || (end === first.end && begin < first.begin)) first = { begin, end };
+  }
+  return first?.begin;
 }
 
 /** A pair of surrogates is one character: half of it is no text. */
