@@ -141,6 +141,23 @@ describe("an agent that calls another", () => {
     });
   });
 
+  it("calls nobody when its code came from the marketplace, nor does what it was called by help", async () => {
+    ids["installed"] = await createAgent(person, "installed");
+    await deploy(person, idOf("installed"), caller);
+    await plane.pool.query(
+      `insert into whs.installs (install_intent_id, user_id, listing_id, release_id, release_version, agent_id, upload_id)
+       select 'int_of_a_test', agent.user_id, 'lst_x', 'rel_x', '1.0.0', agent.id, deployment.artifact#>>'{source,uploadId}'
+       from whs.agents agent join whs.deployments deployment on deployment.id = agent.active_deployment_id where agent.id = $1`,
+      [idOf("installed")],
+    );
+    expect(await told("installed", order("counter"))).toMatchObject({
+      code: "UNAUTHORIZED",
+      message: expect.stringContaining("marketplace"),
+    });
+    const through = await told("front", order("installed", order("counter")));
+    expect(JSON.stringify(through)).toMatch(/UNAUTHORIZED/);
+  });
+
   it("is refused a loop, at once or through others", async () => {
     const loop = { code: "CONFLICT", message: expect.stringContaining('"front" is in this chain'), retryable: false };
     expect(await told("front", order("front", order("counter")))).toMatchObject(loop);

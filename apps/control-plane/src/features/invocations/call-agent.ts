@@ -9,6 +9,7 @@ import type { CallChain } from "./call-token.ts";
 import { findAgent } from "./find-agent.ts";
 import type { Gateway } from "./gateway.ts";
 import { invoke } from "./invoke.ts";
+import { isAnyInstalled } from "./store.ts";
 
 /** Calls that may lie between an agent and the request that everything began with. */
 const maxDepth = 8;
@@ -18,7 +19,8 @@ type CallOfAgent = AgentCall & { chain: CallChain };
 /**
  * Invokes an agent for another one of the same owner's, as the owner would: by the same limits and records. Its time ends with
  * the calling invocation's.
- * @throws AppError whatever an invocation may answer; `CONFLICT` for a loop and for a chain that is too long
+ * @throws AppError whatever an invocation may answer; `CONFLICT` for a loop and for a chain that is too long; `UNAUTHORIZED` where
+ * the code of somebody else is in the chain
  */
 export async function callAgent(
   gateway: Gateway,
@@ -43,6 +45,8 @@ async function carryOut(
   const { agentIds, traceId, traceparent } = chain;
   if (agentIds.length > maxDepth) throw conflict(`Agents cannot call each other more than ${maxDepth} deep.`);
   const context = userContext(dependencies, await actForAgent(dependencies.db, chain.userId, callerOf(chain)), traceId);
+  if (await isAnyInstalled(dependencies.db, chain.userId, agentIds))
+    throw new AppError("UNAUTHORIZED", "An agent that was installed from the marketplace calls no other agents of whoever installed it.");
   const { agentId, name } = await findAgent(gateway, context, agent);
   if (agentIds.includes(agentId))
     throw conflict(`The agent "${name}" is in this chain of calls already: no agent can call itself, nor one that waits for it.`);

@@ -95,3 +95,19 @@ function lastUses(records: readonly InvocationRecord[]): InvocationRecord[] {
   for (const record of records) if (record.sessionStored && record.sessionId !== null) bySession.set(record.sessionId, record);
   return [...bySession.values()].toSorted((a, b) => ((a.sessionId as string) < (b.sessionId as string) ? -1 : 1));
 }
+
+/** Whether one of the agents runs the code of somebody else: what its owner has installed from the marketplace. */
+export async function isAnyInstalled(db: Kysely<Schema>, userId: string, agentIds: readonly string[]): Promise<boolean> {
+  const row = await db
+    .selectFrom("whs.agents as agent")
+    .innerJoin("whs.deployments as deployment", "deployment.id", "agent.active_deployment_id")
+    .innerJoin("whs.installs as install", (join) =>
+      join.on("install.user_id", "=", userId).on("install.upload_id", "=", sql<string>`deployment.artifact#>>'{source,uploadId}'`),
+    )
+    .select("agent.id")
+    .where("agent.user_id", "=", userId)
+    .where("agent.id", "in", agentIds)
+    .limit(1)
+    .executeTakeFirst();
+  return row !== undefined;
+}
